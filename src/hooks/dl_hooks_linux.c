@@ -11,9 +11,9 @@ void *sp_dl_original_dlmopen;
 void *sp_dl_original_dlsym;
 void *sp_dl_original_dlvsym;
 bool (*sp_dl_find_hooked)(const char *name, sp_dl_hooked *found);
-static _Atomic bool has_own_scopes; /* something was opened with RTLD_DEEPBIND */
+static _Atomic bool has_own_scopes; /* an object was opened with RTLD_DEEPBIND */
 
-/* Called by the hooks in the architecture's folder. The lookups return 0 to say "call the original". */
+/* The hooks in the architecture's folder call these functions. The lookups return 0 to say "call the original". */
 #define CALLED_BY_HOOK __attribute__((used, visibility("hidden")))
 CALLED_BY_HOOK void sp_dl_hook_ask_for_dlopen(const char *path, int flags);
 CALLED_BY_HOOK void sp_dl_hook_ask_for_dlmopen(long space, const char *path, int flags);
@@ -35,7 +35,7 @@ void sp_dl_hook_ask_for_dlmopen(long space, const char *path, int flags) {
     expect_objects(flags);
 }
 
-/* Look `name` up as this library; for a handle, every caller gets the same answer. A NULL `version` means any. */
+/* Look `name` up from this library; for a handle, every caller gets the same answer. A NULL `version` means any. */
 static uintptr_t look_up(void *handle, const char *name, const char *version) {
     void *found = version ? ((__typeof__(dlvsym) *)sp_dl_original_dlvsym)(handle, name, version)
                           : ((__typeof__(dlsym) *)sp_dl_original_dlsym)(handle, name);

@@ -1,6 +1,6 @@
-/* dlclose.c: the program's calls of dlclose. Unlike dlopen, dlclose does not look at its caller, so the hook can call
- * it and find out afterwards what was unloaded: from then on, unwind rules stored by address may belong to another
- * object.
+/* dlclose.c: the hook for the program's calls of dlclose. Unlike dlopen, dlclose does not look at its caller, so the
+ * hook can call it and find out afterwards which objects were unloaded. From then on, unwind rules stored by address
+ * may belong to another object.
  */
 #include "capture.h"
 #include "hooks.h"
@@ -27,7 +27,7 @@ static close_function *find_original(void) {
 
 __attribute__((visibility("default"))) int dlclose(void *handle) {
     close_function *close = find_original();
-    sp_capture_let_through((uintptr_t)&sp_hook_dlclose); /* for the calls that the library's destructors make */
+    sp_capture_let_through((uintptr_t)&sp_hook_dlclose); /* for calls from the destructors of the library */
     int status = close ? close(handle) : -1;
     int saved_errno = errno;
     spprof_pause();
@@ -38,6 +38,6 @@ __attribute__((visibility("default"))) int dlclose(void *handle) {
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's header gives the name more than an alias needs */
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* more attributes in libc's header than an alias needs */
 #endif
 __typeof__(dlclose) sp_hook_dlclose __attribute__((alias("dlclose"), visibility("hidden")));

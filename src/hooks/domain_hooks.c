@@ -1,6 +1,7 @@
-/* domain_hooks.c: the hooks of an interpreter's allocator domains: for pools, and for domains that we see as a whole.
+/* domain_hooks.c: the hooks of an interpreter's allocator domains, both for pools and for domains that we see as a
+ * whole.
  *
- * An allocation that is not sampled falls through to the original's call, which is a tail call.
+ * An allocation that is not sampled falls through to the call of the original, which is a tail call.
  */
 #include "pool.h"
 #include "profiler.h"
@@ -11,7 +12,7 @@
 typedef struct domain {
     size_t limit;              /* the largest request that a pool serves itself */
     spprof_allocator original; /* hooks pass on the ctx they receive */
-    bool only_follows;         /* direct: follows frees; a lower hook counts */
+    bool only_follows;         /* direct: if false, a lower hook counts, and this one only follows frees */
 } domain;
 
 static domain raw_domain, mem_domain, obj_domain;
@@ -109,7 +110,7 @@ SLOW void *direct_realloc_slow(const domain *domain, void *ctx, void *old, size_
     return spprof_end(&ticket, domain->original.realloc(ctx, old, size));
 }
 
-/* The hook of a pool above has already counted this realloc. */
+/* The hook of a pool above this one has already counted this realloc. */
 SLOW void *direct_realloc_already_counted(const domain *domain, void *ctx, void *old, size_t size) {
     if (!domain->only_follows) sp_already_counted_end(); /* otherwise the lower hook still needs it */
     return direct_realloc_slow(domain, ctx, old, size, false);

@@ -2,7 +2,8 @@
  *
  *   program headers -> PT_DYNAMIC -> symbols, strings, hash, relocations (RELA and JMPREL)
  *
- * Memory:  points into the object; valid inside the dl_iterate_phdr callback that supplied it, which keeps it mapped.
+ * Memory:  points into the object; valid inside the dl_iterate_phdr callback that supplied it, because the object stays
+ *          mapped during the callback.
  * Threads: any. Allocates nothing.
  */
 #ifndef SP_ELF_OBJECT_H
@@ -14,14 +15,14 @@
 #include <stdint.h>
 
 typedef struct sp_elf_object {
-    const char *name;           /* the path, "" for the program itself */
+    const char *name;           /* the path; "" for the program itself */
     const char *soname;         /* "" if it has none */
     uintptr_t base, start, end; /* load bias; the mapped range */
     const ElfW(Sym) * symbols;
     const char *strings;
     const uint32_t *gnu_hash; /* NULL: none */
     const uint32_t *sysv_hash;
-    const ElfW(Rela) * relocations; /* without the leading relative ones, if the linker counted them */
+    const ElfW(Rela) * relocations; /* without the relative relocations at the start, if the linker counted them */
     size_t relocation_count;
     const ElfW(Rela) * jump_slots;
     size_t jump_slot_count;
@@ -30,11 +31,11 @@ typedef struct sp_elf_object {
 /* Read the object that `info` describes. Return false if it has no dynamic symbols. */
 bool sp_elf_object_read(const struct dl_phdr_info *info, sp_elf_object *object);
 
-/* Return the address of the function that this object defines under `name`, or 0 if there is none. These are not
- * definitions: an undefined symbol with an address (a program's PLT entry), a symbol without a size, and an indirect
- * function. */
+/* Return the address of the function that this object defines under `name`, or 0 if there is none. The following do
+ * not count as definitions: an undefined symbol with an address (a program's PLT entry), a symbol without a size,
+ * and an indirect function. */
 uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *name);
-/* Like sp_elf_object_find_function(), but return the entry of the object's symbol table, or NULL if there is none. */
+/* Like sp_elf_object_find_function(), but returns the entry in the object's symbol table, or NULL if there is none. */
 const ElfW(Sym) * sp_elf_object_find_symbol(const sp_elf_object *object, const char *name);
 
 /* Return whether the object is this library. */

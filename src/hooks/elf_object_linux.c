@@ -107,7 +107,7 @@ static uintptr_t address_of(const sp_elf_object *object, const ElfW(Sym) * symbo
     return symbol ? object->base + symbol->st_value : 0;
 }
 
-/* [ buckets | first symbol | bloom words | bloom shift ] bloom… buckets… chain: bit 0 set ends a chain. */
+/* [ buckets | first symbol | bloom words | bloom shift ] bloom… buckets… chain…: bit 0 marks the end of a chain */
 static const ElfW(Sym) * find_by_gnu_hash(const sp_elf_object *object, const char *name) {
     const uint32_t *table = object->gnu_hash;
     uint32_t bucket_count = table[0], first = table[1], bloom_words = table[2];
@@ -124,7 +124,7 @@ static const ElfW(Sym) * find_by_gnu_hash(const sp_elf_object *object, const cha
     }
 }
 
-/* [ buckets | chains ] buckets… chains…; there are as many chains as symbols. */
+/* [ buckets | chains ] buckets… chains…: there are as many chains as symbols */
 static const ElfW(Sym) * find_among_all(const sp_elf_object *object, const char *name) {
     for (uint32_t index = 1; index < object->sysv_hash[1]; index++)
         if (is_definition(object, &object->symbols[index], name)) return &object->symbols[index];
@@ -142,7 +142,8 @@ uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *n
 
 /* ---- Objects that are left alone ---- */
 
-/* Another copy of this library, of any version: each of the two would mistake the other for the original. */
+/* The object may be another copy of this library, of any version: each of the two would mistake the other for the
+ * original. */
 static bool is_another_copy(const sp_elf_object *object) {
     return sp_elf_object_find_function(object, "spprof_version") != 0;
 }

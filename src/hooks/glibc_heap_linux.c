@@ -11,9 +11,9 @@
 #include <string.h>
 
 #define PAGE ((uintptr_t)sp_memory_page_bytes())
-#define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* of heaps of further arenas: 64 MiB, or 4 huge pages */
-#define HEAP_MAX ((uintptr_t)64 << 30)      /* for the largest supported huge pages */
-#define HEADER ((uintptr_t)16)              /* of a chunk: the size of the chunk before it, if free, and its own */
+#define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* alignment of the heaps of further arenas: 64 MiB, or 4 huge pages */
+#define HEAP_MAX ((uintptr_t)64 << 30)      /* enough for the largest supported huge pages */
+#define HEADER ((uintptr_t)16)              /* of a chunk: the previous chunk's size, if that is free, and its own */
 #define SMALLEST ((uintptr_t)32)
 
 #define PREVIOUS_IN_USE 1u
@@ -21,8 +21,8 @@
 #define OF_OTHER_ARENA 4u
 #define FLAGS 7u
 
-#define WHOLE_MAX ((uint64_t)256 << 20) /* bytes of heaps up to which everything is read */
-#define PART_READ ((uint64_t)128 << 20) /* bytes read of larger heaps: 40 ms, mostly waiting for memory */
+#define WHOLE_MAX ((uint64_t)256 << 20) /* if the heaps have at most this many bytes, all of them are read */
+#define PART_READ ((uint64_t)128 << 20) /* bytes to read of larger heaps: takes 40 ms, mostly waiting for memory */
 #define STRETCH ((uintptr_t)256 << 10)  /* bytes read at a time */
 #define BELIEVED 64                     /* consecutive chunks that must fit to rule out coincidence */
 
@@ -43,8 +43,8 @@ static uint64_t size_of(const chunk *chunk) {
     return chunk->size_and_flags & ~(uint64_t)FLAGS;
 }
 
-/* Return how many of `wanted` bytes are readable from `start`, which is resident, up to the first page that is not:
- * reading that page would bring it into memory. */
+/* Return how many of the `wanted` bytes from `start` on can be read before the first page that is not resident.
+ * Reading that page would bring it into memory. The page of `start` itself is resident. */
 static size_t readable_from(uintptr_t start, size_t wanted) {
     unsigned char is_present[MOST_READ / LEAST_READ + 1];
     uintptr_t page_bytes = PAGE, first = start & ~(page_bytes - 1);
@@ -55,7 +55,7 @@ static size_t readable_from(uintptr_t start, size_t wanted) {
     return present < pages ? first + present * page_bytes - start : wanted;
 }
 
-/* Small chunks are read one after the other, so sequential reads take larger pieces. */
+/* Small chunks are read one after another, so sequential reads take larger pieces. */
 static bool fill(reader *reader, uintptr_t at) {
     uintptr_t start = at & ~(LEAST_READ - 1);
     bool goes_on = reader->end != 0 && start == reader->end;
@@ -104,7 +104,7 @@ static uint64_t resident_in(uintptr_t start, uintptr_t end) {
 
 typedef struct heap {
     uintptr_t start, end;
-    uint64_t flags; /* the flag its used chunks may have: OF_OTHER_ARENA, or 0 */
+    uint64_t flags; /* the flag that its used chunks may have: OF_OTHER_ARENA, or 0 */
 } heap;
 
 static bool is_chunk(const heap *heap, uintptr_t at, const chunk *chunk) {
@@ -113,8 +113,8 @@ static bool is_chunk(const heap *heap, uintptr_t at, const chunk *chunk) {
            !(chunk->size_and_flags & (IS_MAPPED | OF_OTHER_ARENA) & ~heap->flags);
 }
 
-/* Add a free chunk: the pages it has to itself, and the parts of pages that it shares with other chunks. Shared
- * pages are resident because those chunks are in use. */
+/* Add a free chunk: the pages that it has to itself, and the parts of pages that it shares with other chunks. Shared
+ * pages are resident because those other chunks are in use. */
 static void add_free(spprof_malloc_sums *sums, uintptr_t at, uint64_t size) {
     uintptr_t first = (at + SMALLEST + PAGE - 1) & ~(PAGE - 1), end = (at + size) & ~(PAGE - 1);
     sums->free_bytes += size;
@@ -127,13 +127,14 @@ static void add_free(spprof_malloc_sums *sums, uintptr_t at, uint64_t size) {
     sums->returnable += inner;
 }
 
-/* A heap that another heap has followed ends with two headers that hold no data, behind a last free chunk. */
+/* A heap that is followed by another heap of its arena ends with a last free chunk and, behind it, two headers that
+ * hold no data. */
 static bool is_end(const chunk *chunk) {
     return size_of(chunk) == HEADER && !(chunk->size_and_flags & (IS_MAPPED | OF_OTHER_ARENA));
 }
 
 /* Walk the chunks from `at` to `until`. The header of the next chunk says whether a chunk is in use; the last chunk
- * is free. Return the address at which the walk could not continue. */
+ * is free. Return the address at which the walk stopped. */
 static uintptr_t walk(reader *reader, const heap *heap, uintptr_t at, uintptr_t until, spprof_malloc_sums *sums) {
     chunk chunk, next;
     if (!read_chunk(reader, at, &chunk) || !is_chunk(heap, at, &chunk)) return at;
@@ -204,7 +205,7 @@ static void scale(spprof_malloc_sums *part, spprof_malloc_sums *sums, double by)
 
 #define SMALL_HEAP (3 * STRETCH)
 
-/* Small heaps are read whole or not at all. */
+/* Small heaps are read either whole or not at all. */
 static void estimate_small(reader *reader, const heap *heap, double share, double *due, spprof_malloc_sums *sums) {
     spprof_malloc_sums part = {.heaps = 0};
     double size = (double)(heap->end - heap->start);
@@ -215,8 +216,8 @@ static void estimate_small(reader *reader, const heap *heap, double share, doubl
     scale(&part, sums, 1 / share);
 }
 
-/* Measure a heap, reading `share` of it, from 0 to 1. The last stretch, which contains the heap's last free chunk,
- * is always read. */
+/* Measure a heap, reading `share` of it (0 to 1). The last stretch, which contains the heap's last free chunk, is
+ * always read. */
 static void measure_heap(reader *reader, const heap *heap, double share, double *due, spprof_malloc_sums *sums) {
     spprof_malloc_sums part = {.heaps = 0};
     sums->heaps++;
@@ -239,7 +240,7 @@ static void measure_heap(reader *reader, const heap *heap, double share, double 
 
 /* ---- Finding heaps ---- */
 
-/* struct heap_info: its arena, the previous heap, and its extent. */
+/* struct heap_info: the heap's arena, the previous heap, and the heap's extent. */
 typedef struct heap_info {
     uint64_t arena, previous, size, writable_size;
 } heap_info;
@@ -250,9 +251,9 @@ static bool is_heap_info(uintptr_t at, uintptr_t end, const heap_info *info) {
            info->writable_size >= info->size && info->writable_size % PAGE == 0 && info->writable_size <= HEAP_MAX;
 }
 
-/* Return the bytes of a large chunk's pages, or 0 if it is none. Its size is stored at the beginning of its pages:
- * the size of all of them, or, since glibc 2.43, without the header. There is no lower bound: programs may set the
- * mmap threshold. */
+/* Return the number of bytes in a large chunk's pages, or 0 if this is not a large chunk. Its size is stored at the
+ * beginning of its pages. It is the size of all of them or, since glibc 2.43, that size without the header. There is
+ * no lower bound, because programs may set the mmap threshold. */
 static uint64_t mapped_size(uintptr_t at, uintptr_t end, const chunk *chunk) {
     uint64_t size = size_of(chunk);
     if (size % PAGE == PAGE - HEADER) size += HEADER;
@@ -272,7 +273,7 @@ static bool is_first_of_piece(const chunk *chunk) {
 }
 
 /* Return the end of a piece by following its chunks, or 0 if these are not chunks. The piece ends early where
- * another thread is changing a chunk. */
+ * another thread is currently changing a chunk. */
 static uintptr_t find_end_of_piece(reader *reader, uintptr_t start, uintptr_t end) {
     heap piece = {.start = start, .end = end, .flags = 0};
     chunk chunk;
@@ -292,8 +293,8 @@ static uintptr_t find_end_of_piece(reader *reader, uintptr_t start, uintptr_t en
 typedef struct search {
     reader *reader;
     uint64_t heap_bytes; /* found so far */
-    double share;        /* to read; 0: only find the heaps */
-    double due;          /* bytes of small heaps that are owed to `share` but not read yet */
+    double share;        /* fraction to read; 0: only find the heaps */
+    double due;          /* bytes of small heaps that `share` requires to be read but that have not been read yet */
     spprof_malloc_sums *sums;
 } search;
 

@@ -2,9 +2,9 @@
  *
  *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our hook, which calls the original
  *
- * A scan runs inside dl_iterate_phdr, whose lock keeps every object mapped for that time, and allocates nothing. New
- * objects are appended to the loader's list, so while none has been closed, a later scan begins where the last one
- * ended.
+ * A scan runs inside dl_iterate_phdr, whose lock keeps every object mapped during the scan. The scan allocates nothing.
+ * New objects are appended to the loader's list, so as long as none has been closed, a later scan begins where the last
+ * one ended.
  */
 #include "capture.h"
 #include "dl_hooks.h"
@@ -41,25 +41,25 @@ static hooked_function functions[] = {
 };
 #define FUNCTION_COUNT (sizeof functions / sizeof *functions)
 
-static _Atomic bool in_loader;            /* a thread of ours is; it owns everything below that is not atomic */
-static _Atomic bool loader_may_be_locked; /* in a forked child that has not loaded anything yet */
+static _Atomic bool in_loader;            /* held by a thread of ours, which owns everything below that is not atomic */
+static _Atomic bool loader_may_be_locked; /* true in a forked child that has not loaded anything yet */
 static _Atomic size_t patched_slots;
-static bool patches_calls;            /* if false, only slots of the loader's functions */
+static bool patches_calls;            /* if false, only slots of the loader's functions are patched */
 static uint64_t seen_adds, seen_subs; /* the loader's counters at the last complete scan */
-static size_t seen_objects;           /* objects at the head of its list that need no further scan */
+static size_t seen_objects;           /* objects at the head of the loader's list that need no further scan */
 static uintptr_t program_plt_start, program_plt_end;
 static const char *uncovered[UNCOVERED_MAX];
 static _Atomic size_t uncovered_count;
 
-/* Not in the malloc family, and patched separately: a CPU profile alone patches nothing else. */
+/* Not in the malloc family, and patched separately: a CPU profile by itself patches nothing else. */
 static hooked_function signal_stacks = {.name = "sigaltstack", .hook = (uintptr_t)sp_hook_sigaltstack};
 
 typedef struct scan {
     sp_page_protections protections;
     hooked_function *only; /* NULL: the whole malloc family */
-    size_t index, first;   /* of the current object; of the first one to look at */
+    size_t index, first;   /* of the current object; of the first object to scan */
     uint64_t adds, subs;
-    bool incomplete; /* saw an object that the loader may not have finished */
+    bool incomplete; /* saw an object that the loader may not have finished loading */
 } scan;
 
 /* ---- Which objects ---- */
@@ -97,14 +97,14 @@ static hooked_function *find_wanted(const scan *scan, const char *name) {
 
 typedef enum slot_state {
     SLOT_OURS,
-    SLOT_ORIGINAL,   /* or unbound: must be patched */
+    SLOT_ORIGINAL,   /* holds the original, or is unbound: must be patched */
     SLOT_INDIRECT,   /* leads through the program's own PLT, whose slot is patched */
     SLOT_UNFINISHED, /* the loader has not relocated it yet */
     SLOT_FOREIGN     /* leads to another allocator */
 } slot_state;
 
-/* An unbound slot points back into its own object, to the PLT; if the object defines the function itself, such a
- * pointer may also mean that definition. A slot that is empty, or lacks the base, has not been relocated yet. */
+/* An unbound slot points back into its own object, to the PLT. If the object defines the function itself, such a
+ * pointer may also point to that definition. A slot that is empty, or lacks the base, has not been relocated yet. */
 static slot_state classify(const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
                            uintptr_t value) {
     if (value == function->hook || sp_malloc_entries_contain(value) || sp_map_hooks_contain(value)) return SLOT_OURS;
@@ -116,7 +116,7 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
     return SLOT_FOREIGN;
 }
 
-/* Only for the malloc family: an object's own mmap or dlsym is not an allocator that we would miss. */
+/* Applies only to the malloc family: an object's own mmap or dlsym is not an allocator that we would miss. */
 static bool reports_uncovered(const scan *scan, const hooked_function *function) {
     return !scan->only && !is_the_loaders(function) && !sp_map_hooks_contain(function->hook);
 }
@@ -130,7 +130,7 @@ static void store_hook(scan *scan, const sp_elf_object *object, const hooked_fun
         note_uncovered(object);
 }
 
-/* A slot in `data` is a pointer with an initial value; the object may since have changed it. */
+/* A slot in `data` is a pointer with an initial value; the object may have changed it since. */
 static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_function *function, uint32_t type,
                        uintptr_t *slot) {
     bool is_jump_slot = type == SP_RELOCATION_JUMP_SLOT, is_data = type == SP_RELOCATION_ABSOLUTE;
@@ -152,8 +152,8 @@ static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_fun
 
 /* ---- One object ---- */
 
-/* The addend of a jump slot means nothing. Any other addend must be zero, or the slot does not hold the function's
- * address. */
+/* The addend of a jump slot has no meaning. For other relocations the addend must be zero, or the slot does not hold
+ * the function's address. */
 static void visit_relocation(scan *scan, const sp_elf_object *object, const ElfW(Rela) * relocation) {
     uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
     bool is_jump_slot = type == SP_RELOCATION_JUMP_SLOT;
@@ -170,15 +170,15 @@ static void visit_object(scan *scan, const sp_elf_object *object) {
     for (size_t i = 0; i < object->relocation_count; i++) visit_relocation(scan, object, &object->relocations[i]);
 }
 
-/* A program that is not position-independent makes its PLT entries the functions' addresses for all objects. */
+/* In a program that is not position-independent, the PLT entries serve as the functions' addresses for all objects. */
 static void learn_program(const sp_elf_object *object) {
     if (object->base != 0 || object->name[0] != '\0') return;
     program_plt_start = object->start;
     program_plt_end = object->end;
 }
 
-/* Before the loader relocates an object, its slots hold addresses without the base. If the base is 0, we cannot see
- * whether it has: the loader may still overwrite what we store now, so later scans look again. */
+/* Before the loader relocates an object, its slots hold addresses without the base. If the base is 0, we cannot tell
+ * whether that has happened. The loader may still overwrite the value that we store now, so later scans look again. */
 static bool may_be_relocated_later(const sp_elf_object *object) {
     return object->base == 0 && object->name[0] != '\0';
 }
@@ -201,7 +201,7 @@ static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
 
 /* ---- Scans ---- */
 
-/* Our code enters the loader only between these two, one thread at a time. */
+/* Our code enters the loader only between these two functions, one thread at a time. */
 static bool enter_loader(void) {
     bool idle = false;
     return atomic_compare_exchange_strong(&in_loader, &idle, true);
@@ -211,7 +211,7 @@ static void leave_loader(void) {
     atomic_store(&in_loader, false);
 }
 
-/* Scan all objects but the `first` ones at the head of the list. */
+/* Scan all objects except the `first` ones at the head of the list. */
 static void scan_from(size_t first) {
     scan scan = {.first = first};
     seen_objects = first;
@@ -237,7 +237,7 @@ static void scan_what_is_new(void) {
     scan_from(counters[1] == seen_subs ? seen_objects : 0);
 }
 
-/* Called after a dlopen on this thread, or inside it: the loader's lock is free or this thread's. */
+/* Called after a dlopen on this thread, or inside it, so the loader's lock is free or held by this thread. */
 static void follow_objects(void) {
     if (!enter_loader()) return;
     scan_what_is_new();
@@ -250,10 +250,10 @@ static void follow_objects(void) {
 
 #define FORK_PAUSES 100
 
-static bool fork_entered; /* by the forking thread */
+static bool fork_entered; /* by the forking thread, until it has forked */
 
-/* If the loader's lock is held by one of our threads at a fork, that thread is missing in the child, and the child
- * can never load anything. So a fork waits for a scan to end, but only for a limited time: the scan may itself be
+/* If one of our threads holds the loader's lock at a fork, that thread is missing in the child, and the child can
+ * never load anything. So a fork waits for a scan to end, but only for a limited time: the scan may itself be
  * waiting for the forking thread. */
 static void before_fork(void) {
     fork_entered = enter_loader();
@@ -275,7 +275,7 @@ static void after_fork_in_child(void) {
 
 /* ---- Lookups by name ---- */
 
-/* Lookups may come at any rate, on any thread, during any fork, so they take no lock of the loader's. */
+/* Lookups may come at any rate, on any thread, during any fork, so they take none of the loader's locks. */
 static bool find_for_lookup(const char *name, sp_dl_hooked *found) {
     const hooked_function *function = find_hooked(name);
     if (!function) return false;
@@ -299,7 +299,7 @@ static void *find_original(const char *name) {
     return function ? (void *)function->original : NULL;
 }
 
-/* Without originals, no slot is patched. */
+/* If the originals have not been found, no slot is patched. */
 static void find_originals(void) {
     if (!sp_originals_patch_callers()) return;
     for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);
@@ -316,13 +316,13 @@ static void find_originals(void) {
 /* ---- The interface ---- */
 
 static void watch_forks_once(void) {
-    static bool watched; /* under `in_loader` */
+    static bool watched; /* protected by `in_loader` */
     if (!watched) sp_fork_call(before_fork, after_fork_in_parent, after_fork_in_child);
     watched = true;
 }
 
 static void find_originals_once(void) {
-    static bool found; /* under `in_loader` */
+    static bool found; /* protected by `in_loader` */
     if (!found) find_originals();
     found = true;
 }
@@ -335,7 +335,7 @@ static void patch(bool calls) {
         find_originals_once();
         patches_calls |= calls;
         if (calls)
-            scan_from(0); /* all objects: lazy binding may have overwritten a slot */
+            scan_from(0); /* scan all objects: lazy binding may have overwritten a slot */
         else
             scan_what_is_new();
         leave_loader();
@@ -366,8 +366,8 @@ void spprof_refresh_objects(void) {
     errno = saved_errno;
 }
 
-/* Make libc's own symbol name the hook, for later lookups: dlsym, and objects that are loaded later. Only the loader
- * reads this table; files and debuggers have their own. */
+/* Redirect libc's own symbol to the hook, for later lookups: dlsym, and objects that are loaded later. Only the
+ * loader reads this table; files and debuggers have their own. */
 static int lead_symbol(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size;
     scan *scan = data;

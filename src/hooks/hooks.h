@@ -1,4 +1,6 @@
-/* hooks.h: our hooks under names that cannot be interposed, as addresses for slots (hooked_functions.def). */
+/* hooks.h: our hooks under names that cannot be interposed, so that slots can hold their addresses
+ * (hooked_functions.def).
+ */
 #ifndef SP_HOOKS_H
 #define SP_HOOKS_H
 

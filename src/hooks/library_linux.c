@@ -1,7 +1,7 @@
 /* library_linux.c: this library's path, and its entry in LD_PRELOAD.
  *
  * With a relative entry ("./libspprof_alloc.so"), the loader prints an error in every child that starts in another
- * folder. The constructor replaces our own entry by its absolute path before the program reads its environment.
+ * folder. The constructor replaces our own entry with its absolute path before the program reads its environment.
  */
 #include "memory.h"
 #include "spprof.h"
@@ -37,8 +37,8 @@ static void make_absolute(const char *path) {
     strcat(library_path, path);
 }
 
-/* Return whether the entry is relative, has a folder (a bare name is searched for, and found from anywhere) and
- * names this library's file. */
+/* Return whether the entry is relative, contains a folder and names this library's file. (The loader searches for a
+ * name without a folder, so it is found from anywhere.) */
 static bool is_our_relative_entry(const char *entry, size_t length) {
     char path[PATH_BYTES];
     struct stat theirs, ours;
@@ -67,8 +67,8 @@ static bool rewrite(const char *value, char *out) {
     return changed;
 }
 
-/* setenv would allocate and could race with the program's own calls. Putting a new string into the old slot
- * suffices. */
+/* setenv would allocate and could race with the program's own calls. Putting a new string into the old slot is
+ * enough. */
 static void make_preload_absolute(void) {
     static const char name[] = "LD_PRELOAD=";
     if (library_path[0] == '\0' || strpbrk(library_path, ": ")) return;

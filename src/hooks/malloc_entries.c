@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* Not protected; see malloc_hooks.c. */
+/* These functions do not have protected visibility; see malloc_hooks.c. */
 #define ENTRY __attribute__((visibility("default")))
 
 typedef struct entries {
@@ -16,7 +16,7 @@ typedef struct entries {
     void (*free)(void *address);
 } entries;
 
-/* Until the constructor runs: each of the hooks finds the originals. */
+/* Until the constructor runs, the entries lead to the hooks, each of which finds the originals. */
 static entries entry_of = {
     .malloc = sp_hook_malloc, .calloc = sp_hook_calloc, .realloc = sp_hook_realloc, .free = sp_hook_free};
 
@@ -36,7 +36,7 @@ ENTRY void free(void *address) {
     entry_of.free(address);
 }
 
-/* Stored one by one: any mixture of old and new entries works. */
+/* The entries are stored one by one: any mixture of old and new ones works. */
 static void lead_to(entries to) {
     __atomic_store_n(&entry_of.malloc, to.malloc, __ATOMIC_RELAXED);
     __atomic_store_n(&entry_of.calloc, to.calloc, __ATOMIC_RELAXED);
@@ -61,7 +61,7 @@ __attribute__((constructor(102))) static void sleep_until_used(void) {
 /* ---- Their addresses ---- */
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's headers give the names more than an alias needs */
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* more attributes in libc's headers than an alias needs */
 #endif
 #define ALIAS(name) static __typeof__(name) own_##name __attribute__((alias(#name)))
 

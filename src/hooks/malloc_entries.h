@@ -7,8 +7,8 @@
  * The other members of the family are called too rarely to need entries.
  *
  * Memory:  four pointers.
- * Threads: a thread that sees a sampled block also sees that the entries lead to the hooks: they are switched before
- *          the first start.
+ * Threads: a thread that sees a sampled block also sees that the entries lead to the hooks, because the entries are
+ *          switched before the first start.
  */
 #ifndef SP_MALLOC_ENTRIES_H
 #define SP_MALLOC_ENTRIES_H

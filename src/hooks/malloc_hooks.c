@@ -13,8 +13,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Not protected, unlike our other names: a program that is not position-independent may take their addresses. Hooks
- * call each other by the names in hooks.h, because these may be interposed. */
+/* These functions do not have protected visibility, unlike our other names: a program that is not
+ * position-independent may take their addresses. Hooks call one another by the names in hooks.h, because the
+ * exported names may be interposed. */
 #define HOOK __attribute__((visibility("default")))
 #define SLOW static __attribute__((noinline))
 
@@ -140,7 +141,7 @@ ALIGNED_HOOK(pvalloc, (size_t size), (size))
 /* ---- The same under our own names ---- */
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's headers give the names more than an alias needs */
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* more attributes in libc's headers than an alias needs */
 #endif
 #define ALIAS(name) __typeof__(name) sp_hook_##name __attribute__((alias(#name), visibility("hidden")))
 

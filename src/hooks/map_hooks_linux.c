@@ -25,7 +25,7 @@ typedef struct way {
     int (*shmdt)(const void *address);
 } way;
 
-/* ---- Without originals: not known yet, or missing ---- */
+/* ---- Without originals: not found yet, or missing ---- */
 
 static void *kernel_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
     return (void *)syscall(SYS_mmap, address, size, protection, flags, file, offset);
@@ -39,8 +39,8 @@ static bool names_new_address(int flags) {
     return flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
 }
 
-/* Read mremap's fifth argument, if the flags say that there is one. Without it, that register holds garbage, which
- * is not used. */
+/* Read mremap's fifth argument, if the flags say that there is one. If there is none, its register holds garbage,
+ * which is not used. */
 #define NEW_ADDRESS(flags, new_address)                                                                                \
     va_list arguments;                                                                                                 \
     va_start(arguments, flags);                                                                                        \
@@ -78,7 +78,7 @@ static spprof_mapping_kind kind_of(int flags) {
 
 #define HUGE_DEFAULT_BITS 21
 
-/* Mappings of huge pages end at a huge page's end. */
+/* Mappings of huge pages end at a huge-page boundary. */
 static size_t mapped_size(size_t size, int flags) {
     if (!(flags & MAP_HUGETLB)) return size;
     unsigned bits = (unsigned)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
@@ -227,8 +227,8 @@ void sp_map_hooks_lead_to(uintptr_t hook, uintptr_t original) {
 
 /* ---- Their names and addresses ---- */
 
-/* Exported by the linker's names, because libc's headers may rename mmap. Not protected; see malloc_hooks.c. On 64
- * bits, offsets have only one size. */
+/* Exported under the linker's names, because libc's headers may rename mmap. The functions do not have protected
+ * visibility; see malloc_hooks.c. On 64-bit systems, offsets have only one size. */
 #define EXPORT(name, own)                                                                                              \
     extern __typeof__(own) exported_##name __asm__(#name) __attribute__((alias(#own), visibility("default")))
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* glibc's own names for its allocator, in case the lookup itself allocates. */
+/* glibc's own names for its allocator, used if the lookup itself allocates. */
 void *__libc_malloc(size_t size) __attribute__((weak));
 void *__libc_calloc(size_t count, size_t size) __attribute__((weak));
 void *__libc_realloc(void *old, size_t size) __attribute__((weak));
@@ -42,13 +42,13 @@ sp_originals_table sp_originals = {
 
 typedef struct definition_search {
     const char *name;
-    uintptr_t first; /* of all objects */
-    uintptr_t next;  /* the first one behind us */
+    uintptr_t first; /* first definition in any object */
+    uintptr_t next;  /* first definition behind us */
     bool is_behind_us, is_behind_libc;
-    bool came_late; /* libc was loaded before us */
+    bool came_late; /* libc was loaded before this library */
 } definition_search;
 
-/* Objects come in list order, which for those loaded at start is the order of the global scope. */
+/* Objects come in list order. For objects loaded at start, that is the order of the global scope. */
 static int look_for_definitions(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size;
     definition_search *search = data;
@@ -73,15 +73,15 @@ static definition_search search_for(const char *name) {
     return search;
 }
 
-static bool callers_are_patched; /* written under in_loader, before any slot holds a hook */
+static bool callers_are_patched; /* written by the owner of `in_loader`, before any slot holds a hook */
 
 uintptr_t sp_originals_find(const char *name) {
     definition_search search = search_for(name);
     return callers_are_patched ? search.first : search.next;
 }
 
-/* Find an original that is required: without it, no call can be answered. Every libc that can load this library has
- * them all. */
+/* Find an original that is required, because calls of it must be answered. Every libc that can load this library has
+ * all of them. */
 static uintptr_t find(const char *name) {
     uintptr_t original = sp_originals_find(name);
     if (original) return original;
@@ -100,9 +100,9 @@ static void answer_with_libc(sp_originals_table *table) {
     table->free = __libc_free;
 }
 
-/* Leave out what the allocator maps: it is already counted as the blocks that the allocator makes of it. libc's own
- * calls reach no hook, so libc is not left out: a call that seems to come from libc is the tail call of a function
- * that libc called. Other functions of the allocator's object are looked up here as well. */
+/* Leave out the memory that the allocator maps: it is already counted as the blocks that the allocator makes of it.
+ * libc's own calls reach no hook, so libc is not left out: a call that seems to come from libc is the tail call of a
+ * function that libc called. Other functions of the allocator's object are looked up here as well. */
 static int learn_allocator(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size, (void)data;
     sp_elf_object object;

@@ -1,9 +1,9 @@
-/* other_malloc.h: the program's malloc, identified by the object that defines it; spprof/malloc_sums.h says what it
- * reports.
+/* other_malloc.h: the program's malloc, identified by the object that defines it; spprof/malloc_sums.h describes the
+ * numbers that it reports.
  *
  * Memory:  one static table.
  * Threads: any. Everything needed from the loader is looked up together with the originals, so no later call takes the
- *          loader's lock. Holding it during a fork on another thread would leave a child that can load nothing.
+ *          loader's lock. If a thread held that lock while another thread forked, the child could not load anything.
  */
 #ifndef SP_OTHER_MALLOC_H
 #define SP_OTHER_MALLOC_H
@@ -14,8 +14,8 @@
  * object that defines malloc is never unloaded. */
 void sp_other_malloc_learn(const sp_elf_object *object);
 
-/* Return free memory to the system, as malloc_trim(0) does for glibc, with the allocator's own function. Does
- * nothing if we know none. */
+/* Return free memory to the system with the allocator's own function, as malloc_trim(0) does for glibc. Does nothing
+ * if we do not know such a function. */
 void sp_trim_other_malloc(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* other_malloc_linux.c: statistics of a malloc that is not libc's. Uses functions that its authors document, from the
- * object that defines its malloc.
+/* other_malloc_linux.c: statistics of a malloc that is not libc's. They come from functions that its authors document,
+ * in the object that defines the malloc.
  */
 #include "other_malloc.h"
 
@@ -27,8 +27,8 @@ static const char *const names[FUNCTIONS] = {
     [MIMALLOC_COLLECT] = "mi_collect",
 };
 
-/* Written when the originals are found, and again with the same values when callers are patched, so no order
- * matters. */
+/* Written when the originals are found, and again with the same values when callers are patched, so the memory order
+ * does not matter. */
 static _Atomic uintptr_t functions[FUNCTIONS];
 static _Atomic bool is_glibc;
 
@@ -78,7 +78,7 @@ static bool ask_jemalloc(mallctl *ask, spprof_malloc_said *said) {
 typedef int numeric_property(const char *name, size_t *value);
 
 static bool ask_tcmalloc(numeric_property *ask, spprof_malloc_said *said) {
-    size_t used = 0, heap = 0, unmapped = 0, physical = 0; /* `physical` includes its metadata */
+    size_t used = 0, heap = 0, unmapped = 0, physical = 0; /* `physical` includes the allocator's metadata */
     if (!ask("generic.current_allocated_bytes", &used) || !ask("generic.heap_size", &heap) ||
         !ask("tcmalloc.pageheap_unmapped_bytes", &unmapped))
         return false;

@@ -73,7 +73,7 @@ static bool find_mapping(sp_page_protections *found, uintptr_t address) {
 
 /* ---- Without the list ---- */
 
-/* For a system without /proc, or a sandbox that allows no file to be opened: overwrite the slot with its own value
+/* For a system without /proc, or a sandbox that does not allow opening files: overwrite the slot with its own value
  * through the kernel, which refuses if we may not write there either. Return 0 if the kernel does not say. */
 static int writable(uintptr_t *slot) {
     uintptr_t value = __atomic_load_n(slot, __ATOMIC_RELAXED);
@@ -83,7 +83,8 @@ static int writable(uintptr_t *slot) {
     return errno == EFAULT ? PROT_READ : 0;
 }
 
-/* The segment's flags do not cover what the loader made read-only when it was done (RELRO), so try to write. */
+/* The segment's flags do not reflect the pages that the loader made read-only after relocating (RELRO), so try to
+ * write. */
 static bool find_by_segments(sp_page_protections *found, uintptr_t *slot) {
     const struct dl_phdr_info *info = found->object;
     for (int i = 0; info && i < info->dlpi_phnum; i++) {
@@ -111,7 +112,7 @@ bool sp_page_protections_store(sp_page_protections *protections, uintptr_t *slot
     if (!find_protection(protections, slot)) return false;
     int protection = protections->protection;
     size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = (void *)((uintptr_t)slot & ~(page_bytes - 1)); /* a slot is aligned, so it is in one page */
+    void *page = (void *)((uintptr_t)slot & ~(page_bytes - 1)); /* a slot is aligned, so it is within one page */
     bool locked = !(protection & PROT_WRITE);
     if (locked && mprotect(page, page_bytes, protection | PROT_WRITE) != 0) return false;
     __atomic_store_n(slot, value, __ATOMIC_RELEASE);

@@ -1,5 +1,5 @@
-/* signal_stack_hook.c: the program's calls of sigaltstack. A signal stack too small for a tick's handler would end the
- * program.
+/* signal_stack_hook.c: the hook for the program's calls of sigaltstack. A signal stack that is too small for a tick's
+ * handler would crash the program.
  */
 #include "hooks.h"
 #include "originals.h"
@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static sp_sigaltstack *original; /* found before the program has a second thread, and before the patch that hides it */
+static sp_sigaltstack *original; /* found before there is a second thread, and before the patch hides it */
 
 static int call_original(const void *new_stack, void *old_stack) {
     return original ? original(new_stack, old_stack) : (int)syscall(SYS_sigaltstack, new_stack, old_stack);
@@ -28,6 +28,6 @@ __attribute__((constructor(101))) static void find_early(void) {
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's header gives the name more than an alias needs */
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* more attributes in libc's header than an alias needs */
 #endif
 __typeof__(sigaltstack) sp_hook_sigaltstack __attribute__((alias("sigaltstack"), visibility("hidden")));

@@ -26,7 +26,7 @@ __attribute__((noinline)) void stack_take_beside(sp_last_walks *walks, stack *ta
     take_from(&registers, walks, taken);
 }
 
-/* x0 … x30, sp and pc, in DWARF's numbering. */
+/* The registers x0 … x30, sp and pc, in DWARF's numbering. */
 __attribute__((noinline)) void stack_take_from_context(const ucontext_t *context, stack *taken) {
     sp_registers registers = {.known = (UINT64_C(1) << SP_REGISTER_COUNT) - 1};
     memcpy(registers.value, context->uc_mcontext.regs, 31 * sizeof *registers.value);
@@ -37,7 +37,7 @@ __attribute__((noinline)) void stack_take_from_context(const ucontext_t *context
 
 /* ---- libgcc ---- */
 
-/* The engine's addresses are one past the instruction that was executing, after a call or not. */
+/* The engine's addresses are always one past the instruction that was executing, whether or not that was a call. */
 static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *argument) {
     stack *taken = argument;
     int interrupted = 0;

@@ -1,4 +1,4 @@
-/* frames.h: stacks as the engine takes them, and as libgcc does.
+/* frames.h: stacks as taken by the engine and by libgcc.
  *
  * Threads: the calling thread's stack. Signals: safe.
  */
@@ -13,7 +13,7 @@
 /* Take the calling thread's stack. The first frame is stack_take's own. */
 void stack_take(stack *taken);
 
-/* Like stack_take(), but compare with the last stacks. */
+/* Like stack_take(), but compares with the last stacks. */
 void stack_take_beside(sp_last_walks *walks, stack *taken);
 
 /* Take the stack that a signal interrupted. The first frame is the interrupted function's. */

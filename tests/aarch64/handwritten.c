@@ -20,7 +20,7 @@
         }                                                                                                              \
     }
 
-/* go_on(): x0 is the rest of the chain. `call` is an instruction that calls x2. */
+/* go_on(): x0 is the rest of the chain. The argument `call` is an instruction that calls x2. */
 #define GO_ON_BY(call)                                                                                                 \
     "ldr x1, [x0]\n"                                                                                                   \
     "ldr x2, [x1], #8\n"                                                                                               \
@@ -46,7 +46,7 @@
 
 /* ---- Frames ---- */
 
-/* The return address is in a callee-saved register: for the last function of a chain, in a captured one. */
+/* The return address is in a callee-saved register. For the last function of a chain, it is in a captured one. */
 #define IN_REGISTER(number)                                                                                            \
     FUNCTION(return_address_in_x##number, "str x" #number ", [sp, #-16]!\n"                                            \
                                           ".cfi_def_cfa_offset 16\n"                                                   \
@@ -79,7 +79,7 @@ FUNCTION(no_pair, "str x30, [sp, #-32]!\n"
                   ".cfi_def_cfa_offset 0\n"
                   ".cfi_restore 30\n");
 
-/* CFA: the word at x29 + 16. */
+/* The CFA is the word at x29 + 16. */
 FUNCTION(stack_pointer_in_memory, "mov x9, sp\n"
                                   "stp x29, x30, [sp, #-32]!\n"
                                   ".cfi_def_cfa_offset 32\n"
@@ -96,12 +96,12 @@ FUNCTION(stack_pointer_in_memory, "mov x9, sp\n"
                                   ".cfi_restore 29\n"
                                   ".cfi_restore 30\n");
 
-/* CFA: x29 + 8 + 8, as a sum. */
+/* The CFA is x29 + 8 + 8, written as a sum. */
 FUNCTION(cfa_by_an_expression,
          ENTER ".cfi_remember_state\n"
                ".cfi_escape 0x0f, 5, 0x8d, 8, 0x23, 8, 0x96\n" GO_ON ".cfi_restore_state\n" LEAVE);
 
-/* ---- Calls: the callee has no table, so the instruction before its return address is examined ---- */
+/* ---- Calls: the callee has no table, so the unwinder examines the instruction before its return address ---- */
 
 FUNCTION(by_bl, ENTER "b 3f\n"
                       "4: br x2\n"
@@ -113,7 +113,7 @@ FUNCTION(by_blrab, ENTER GO_ON_BY("mov x3, sp\npacib x2, x3\nblrab x2, x3\n") LE
 FUNCTION(by_blrabz, ENTER GO_ON_BY("pacizb x2\nblrabz x2\n") LEAVE);
 FUNCTION(by_no_call, ENTER GO_ON_BY("adr x30, 5f\nbr x2\n5:\n") LEAVE);
 
-/* The pair is where the function's rule says, but the frame pointer points at other words of the frame. */
+/* The saved pair is where the function's rule says, but the frame pointer points at other words of the frame. */
 FUNCTION(other_frame_pointer, "stp x29, x30, [sp, #-64]!\n"
                               ".cfi_def_cfa_offset 64\n"
                               ".cfi_offset 29, -64\n"
@@ -164,7 +164,7 @@ SET(signed_calls, "signed calls");
 const specimen no_call = LISTED(by_no_call);
 const specimen no_record = LISTED(other_frame_pointer);
 
-/* A hint instruction, which older processors ignore. A signature may be 0 by chance, but not all of 32. */
+/* The instruction is a hint, which older processors ignore. A signature may be 0 by chance, but not all 32 of them. */
 bool signs_return_addresses(void) {
     uintptr_t plain = (uintptr_t)&signs_return_addresses;
     bool differ = false;

@@ -1,6 +1,6 @@
 /* places.h: stacks, and the functions where their frames are expected.
  *
- *   PLACED(inner) void f(void) { … }       a section for one function: an address certainly belongs to it
+ *   PLACED(inner) void f(void) { … }       gives one function its own section, so that addresses can be assigned to it
  *   PLACE(inner)                           the range of that section
  *
  * Threads, signals: any.
@@ -23,7 +23,7 @@ typedef struct place {
 
 #define STACK_FRAMES_MAX 1024
 
-/* As unwind.h describes it. */
+/* A stack with the fields that unwind.h describes. */
 typedef struct stack {
     uintptr_t addresses[STACK_FRAMES_MAX], ends[STACK_FRAMES_MAX];
     size_t count;
@@ -33,7 +33,8 @@ typedef struct stack {
 /* Return the first frame at or after `from` that is in `place`, or taken->count if there is none. */
 size_t stack_find(const stack *taken, size_t from, const place *place);
 
-/* Check that from the first frame in expected[0] on, the stack is `expected`, frame by frame. Return the next frame. */
+/* Check that the stack, starting at the first frame in expected[0], matches `expected` frame by frame. Return the
+ * index of the next frame. */
 size_t check_frames(const stack *taken, const place *expected, size_t count);
 
 /* Check that the stack equals libgcc's after the first frame in `place`. */

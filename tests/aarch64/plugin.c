@@ -5,6 +5,6 @@ void *plugin_allocate(size_t size);
 
 void *plugin_allocate(size_t size) {
     void *block = malloc(size);
-    __asm__ volatile("" : "+r"(block)); /* prevent a tail call */
+    __asm__ volatile("" : "+r"(block)); /* prevents a tail call */
     return block;
 }

@@ -10,7 +10,7 @@
 #define QUOTED(text) #text
 #define QUOTE(text) QUOTED(text)
 
-/* The function is in section set_noun, and the linker defines symbols for both ends of it. */
+/* The function is in section set_noun, and the linker defines symbols for both of its ends. */
 #define START(noun) JOIN(__start, JOIN(SET, noun))
 #define STOP(noun) JOIN(__stop, JOIN(SET, noun))
 #define SPECIMEN(noun)                                                                                                 \
@@ -56,7 +56,7 @@ SPECIMEN(with_an_array) {
     touch(array);
 }
 
-/* Larger than a rule can express. */
+/* The frame is larger than a rule can express. */
 SPECIMEN(with_a_huge_array) {
     volatile char array[200000];
     touch(array);
@@ -93,7 +93,7 @@ static __attribute__((always_inline)) inline void branch(chain *rest, int branch
     go_on(rest);
 }
 
-/* Returns early if nothing is left to do, so registers are saved late. */
+/* Returns early if there is nothing left to do, so registers are saved late. */
 SPECIMEN(leaving_early) {
     if (number == 0) return;
     long a = number, b = number;

@@ -1,4 +1,4 @@
-/* specimens.h: functions whose frames differ, each compiled in several ways (flags in test_aarch64.py).
+/* specimens.h: functions with different kinds of frames, each compiled in several ways (flags in test_aarch64.py).
  *
  *   chain: caller ─► specimen ─► specimen ─► … ─► last(argument)
  */
@@ -23,19 +23,19 @@ struct chain {
 /* A set: the specimens compiled in one way. */
 typedef struct specimen_set {
     const char *name;
-    const specimen *callers; /* continue the chain */
+    const specimen *callers; /* functions that continue the chain */
     size_t caller_count;
-    const specimen *leaves; /* call nothing */
+    const specimen *leaves; /* functions that call nothing */
     size_t leaf_count;
 } specimen_set;
 
 extern const specimen_set *const specimen_sets[];
 extern const size_t specimen_set_count;
 
-/* Without unwind tables: only the frame pointer leads through them. */
+/* Specimens without unwind tables: only the frame pointer leads through them. */
 extern const specimen_set untabled_with_frame_pointers, untabled_without;
 
-/* Written by hand: frames that compilers rarely produce; the instructions that call, some of which exist only on
+/* Specimens written by hand: frames that compilers rarely produce; call instructions, some of which exist only on
  * processors that sign return addresses; a caller that jumps after writing the return address itself; and a caller
  * that uses the frame pointer for something else. */
 extern const specimen_set handwritten, calls, signed_calls;
@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) void go_on(chain *rest) {
     } else {
         rest->last(rest->argument);
     }
-    __asm__ volatile("" ::: "memory"); /* prevent a tail call */
+    __asm__ volatile("" ::: "memory"); /* prevents a tail call */
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* tap.h: the minimum that a test program needs, without a library of the other architecture.
+/* tap.h: the minimum that a test program needs, without a library for the other architecture.
  *
  *   static void test_name(void) { CHECK(…); }      int main(void) { RUN(test_name); return EXIT_SUCCESS; }
  *

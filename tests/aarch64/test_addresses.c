@@ -1,4 +1,4 @@
-/* 48-bit addresses, up to the highest that user space reaches here, and the bits stored above them. */
+/* 48-bit addresses, up to the highest one available to user space here, and the bits stored above them. */
 #include "merge.h"
 #include "registers.h"
 #include "rule_cache.h"
@@ -12,7 +12,7 @@
 
 static uint64_t seed = 1;
 
-/* In the upper half of user space, which x86-64 does not have. */
+/* This is in the upper half of user space, which x86-64 does not have. */
 static uintptr_t any_address(void) {
     return next_random(&seed) >> (64 - ADDRESS_BITS) | UINT64_C(1) << (ADDRESS_BITS - 1);
 }

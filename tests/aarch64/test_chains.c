@@ -18,12 +18,12 @@ DECLARE_PLACE(main);
 
 static stack taken, by_libgcc;
 
-/* The places of a chain, from bottom to top. */
+/* The functions of a chain, from bottom to top. */
 static PLACED(bottom) void take_at_bottom(void *argument) {
     (void)argument;
     stack_take(&taken);
     stack_take_by_libgcc(&by_libgcc);
-    __asm__ volatile(""); /* prevent a tail call */
+    __asm__ volatile(""); /* prevents a tail call */
 }
 
 static PLACED(top) void call(chain *whole) {
@@ -51,7 +51,7 @@ static void check_chain(const specimen *const *specimens, size_t count) {
     check_as_libgcc(&taken, &by_libgcc, &PLACE(bottom));
 }
 
-/* ---- Each alone, and all together ---- */
+/* ---- Each specimen alone, and all together ---- */
 
 static void check_each(const specimen_set *set) {
     for (size_t i = 0; i < set->caller_count; i++) {
@@ -102,7 +102,7 @@ static PLACED(bottom) void take_beside_last(void *argument) {
     (void)argument;
     stack_take_beside(&last_walks, &taken);
     stack_take_by_libgcc(&by_libgcc);
-    __asm__ volatile(""); /* prevent a tail call */
+    __asm__ volatile(""); /* prevents a tail call */
 }
 
 static PLACED(top) uint64_t misses_beside_last(const specimen *callers) {
@@ -112,8 +112,8 @@ static PLACED(top) uint64_t misses_beside_last(const specimen *callers) {
     return sp_unwind_read_counters().misses - before;
 }
 
-/* The rules are dropped behind the walker's back: only changed frames, and the one that ends the stack, are looked
- * up. */
+/* The rules are dropped without the walker's knowledge: only changed frames, and the frame that ends the stack, are
+ * looked up. */
 static void test_what_has_not_changed_is_not_unwound_again(void) {
     for (size_t set = 0; set < specimen_set_count; set++) {
         const specimen *callers = specimen_sets[set]->callers;
@@ -133,7 +133,7 @@ static void test_what_has_not_changed_is_not_unwound_again(void) {
 
 /* ---- Signed return addresses ---- */
 
-/* The return address as the frame stores it, with its signature. */
+/* Return the return address as the frame stores it, with its signature. */
 static uintptr_t raw_return_address(size_t frame) {
     const uintptr_t *end = (const uintptr_t *)taken.ends[frame];
     for (const uintptr_t *word = (const uintptr_t *)taken.ends[frame - 1]; word < end; word++)
@@ -141,8 +141,8 @@ static uintptr_t raw_return_address(size_t frame) {
     return 0;
 }
 
-/* 1 signature in 128 is 0 by chance; of CHAIN_MAX at different addresses, practically none. The stack is read after
- * the return, while nothing has overwritten it yet. */
+/* One signature in 128 is 0 by chance, but practically never all CHAIN_MAX signatures at different addresses. The
+ * stack is read after the return, before anything overwrites it. */
 static uintptr_t signatures_in(const char *set_name) {
     size_t set = 0;
     while (strcmp(specimen_sets[set]->name, set_name) != 0) CHECK(++set < specimen_set_count);
@@ -239,8 +239,8 @@ static size_t index_of(const stack *one, size_t frame, const place *places, size
     return at;
 }
 
-/* The frame pointer belongs to some caller: the frames shown after such a function are a part of the stack, in
- * order. */
+/* The frame pointer belongs to one of the callers, so the frames shown after such a function are a part of the
+ * stack, in order. */
 static void test_without_frame_pointers_no_frame_is_made_up(void) {
     for (size_t i = 0; i < untabled_without.caller_count; i++) {
         const specimen *usual = specimen_sets[0]->callers;
@@ -271,7 +271,7 @@ static void test_a_frame_pointer_is_believed_if_it_leads_behind_a_call(void) {
     check_call(&no_call, false);
 }
 
-/* The start of the caller's frame is unknown. */
+/* The start of the caller's frame is unknown in this case. */
 static void test_a_frame_pointer_that_leads_to_no_pair_ends_the_stack(void) {
     const specimen *mixed[] = {&no_record, &untabled_with_frame_pointers.callers[0]};
     place expected[CHAIN_MAX + 2];

@@ -23,7 +23,7 @@ static PLACED(observer) void take_in_handler(const ucontext_t *context, void *ar
     stack_take_from_context(context, &from_context);
     stack_take(&taken);
     stack_take_by_libgcc(&by_libgcc);
-    __asm__ volatile(""); /* prevent a tail call */
+    __asm__ volatile(""); /* prevents a tail call */
 }
 
 /* Check that the stack taken begins with `interrupted`, and that libgcc saw the same in the handler. */
@@ -33,7 +33,7 @@ static void check_interruption(const place *interrupted, const place *expected, 
     CHECK(stack_find(&from_context, 0, &PLACE(main)) < from_context.count);
     check_whole(&from_context);
     size_t handler = stack_find(&taken, 0, &PLACE(trap_handler));
-    CHECK(stack_find(&taken, handler, interrupted) == handler + 2); /* the handler returns to code of the kernel */
+    CHECK(stack_find(&taken, handler, interrupted) == handler + 2); /* the handler returns to kernel code */
     check_frames(&taken, expected, count);
     CHECK(!taken.truncated && !taken.depth_limited);
     check_as_libgcc(&taken, &by_libgcc, &PLACE(observer));
@@ -46,7 +46,7 @@ static PLACED(bottom) void do_nothing(void *argument) {
     __asm__ volatile("");
 }
 
-/* A different function, because the trap fires once. */
+/* Return a caller that is a different function, because the trap fires only once. */
 static const specimen *caller_of(const specimen *one) {
     const specimen *usual = specimen_sets[0]->callers;
     return one == &usual[1] ? &usual[2] : &usual[1];
@@ -104,7 +104,7 @@ static uintptr_t called_from(const place *caller) {
     return 0;
 }
 
-/* Linkers do not describe the linkage table; libgcc stops there. */
+/* Linkers do not describe the linkage table, so libgcc stops there. */
 static void test_at_every_instruction_between_a_call_and_a_library(void) {
     uintptr_t start = called_from(&PLACE(linking)), end = start;
     while (*(const uint32_t *)end != 0xD61F0220) end += 4; /* br x17 */
@@ -134,7 +134,7 @@ static PLACED(top) void use_libc(void *argument) {
     CHECK(strtod(strchr(text, '.'), NULL) > 0);
     free(realloc(malloc(100), 5000));
     free(calloc(30, 30));
-    __asm__ volatile(""); /* prevent a tail call */
+    __asm__ volatile(""); /* prevents a tail call */
 }
 
 static void ignore(const ucontext_t *context, void *argument) {
@@ -149,7 +149,7 @@ static void check_in_libc(uintptr_t at) {
     check_as_libgcc(&taken, &by_libgcc, &PLACE(observer));
 }
 
-/* 1 in 7 instructions of the functions that the work enters. */
+/* One in 7 instructions of the functions that the work enters is trapped. */
 static void test_throughout_libc(void) {
     sp_object libc;
     sp_fde fde;

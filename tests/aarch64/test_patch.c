@@ -41,13 +41,13 @@ static void test_the_programs_own_calls_are_led_to_the_hooks(void) {
     free(before);
 }
 
-/* Found through the RUNPATH of this program: the loader looks at its caller. */
+/* The plugin is found through the RUNPATH of this program, because the loader looks at its caller. */
 static void test_a_library_loaded_later_is_followed(void) {
     spprof_stack stack;
     void *plugin = dlopen("libplugin.so", RTLD_NOW);
     CHECK(plugin);
     void *(*allocate)(size_t) = (void *(*)(size_t))(uintptr_t)dlsym(plugin, "plugin_allocate");
-    for (int i = 0; i < 20; i++) free(malloc(100)); /* the next slow calls look for new objects */
+    for (int i = 0; i < 20; i++) free(malloc(100)); /* the next calls that take the slow path look for new objects */
     void *block = allocate(3333);
     CHECK(is_sampled(3333, &stack) && !stack.truncated);
     CHECK(stack.frames[0] > (uintptr_t)allocate && stack.frames[0] < (uintptr_t)allocate + 64);
@@ -55,7 +55,7 @@ static void test_a_library_loaded_later_is_followed(void) {
     CHECK(dlclose(plugin) == 0);
 }
 
-/* Looked up by a handle and in the caller's scope. RTLD_NEXT never returns the hook. */
+/* Functions are looked up through a handle and in the caller's scope. RTLD_NEXT never returns the hook. */
 static void test_functions_that_are_looked_up_are_hooks(void) {
     spprof_stack stack;
     void *program = dlopen(NULL, RTLD_NOW);

@@ -17,7 +17,7 @@ DECLARE_PLACE(main);
 
 static spprof_sample samples[64];
 
-/* Every allocation is sampled; the size identifies it. */
+/* Every allocation is sampled, so its size identifies it. */
 static spprof_sample sample_of_size(size_t size) {
     size_t live = spprof_copy_live(samples, sizeof samples / sizeof *samples);
     CHECK(live <= sizeof samples / sizeof *samples);
@@ -58,7 +58,7 @@ typedef struct request {
 static PLACED(allocating) void allocate(void *argument) {
     request *asked = argument;
     asked->block = malloc(asked->size);
-    __asm__ volatile(""); /* prevent a tail call */
+    __asm__ volatile(""); /* prevents a tail call */
 }
 
 static PLACED(top) void call(const specimen *one, request *asked) {
@@ -175,7 +175,7 @@ static void test_every_frame_lies_in_a_module(void) {
 }
 
 PLACED(main) int main(void) {
-    CHECK(spprof_version); /* preloaded */
+    CHECK(spprof_version); /* the library is preloaded */
     CHECK(spprof_start(0, NULL) == SPPROF_OK);
     RUN(test_a_sample_has_the_stack_of_its_caller);
     RUN(test_a_sample_of_another_thread);

@@ -1,4 +1,4 @@
-/* 32-bit rules compared with the rows they are made from, at every address that tables describe. */
+/* 32-bit rules compared with the rows from which they are made, at every address that tables describe. */
 #include "rule.h"
 
 #include "caller.h"
@@ -14,7 +14,7 @@
 static uint64_t seed = 1;
 static uintptr_t words[STACK_WORDS];
 
-/* Words with or without a signature; never 0, which would look like unwritten memory. */
+/* Return a word with or without a signature. It is never 0, which would look like unwritten memory. */
 static void fill_stack(void) {
     for (size_t i = 0; i < STACK_WORDS; i++) words[i] = next_random(&seed) >> random_below(&seed, 32) | 1;
 }

@@ -1,4 +1,4 @@
-/* Signal frames: on any stack, nested, torn, and with the descriptions that some kernels used for a while. */
+/* Signal frames: on any stack, nested, torn, and with the descriptions that some kernels used for some time. */
 #include "frames.h"
 #include "specimens.h"
 #include "tap.h"
@@ -32,7 +32,7 @@ static PLACED(inner_handler) void take(int number) {
     (void)number;
     stack_take(&taken);
     stack_take_by_libgcc(&by_libgcc);
-    __asm__ volatile(""); /* prevent a tail call */
+    __asm__ volatile(""); /* prevents a tail call */
 }
 
 static PLACED(outer_handler) void raise_another(int number) {
@@ -124,7 +124,7 @@ static void test_handlers_in_a_thread(void) {
     }
 }
 
-/* ---- Descriptions that know the interrupted frame, but not at which instruction the signal arrived ---- */
+/* ---- Descriptions that give the interrupted frame, but not the instruction at which the signal arrived ---- */
 
 #define RETURN_FROM_SIGNAL(name, before, within)                                                                       \
     void name(void);                                                                                                   \
@@ -143,7 +143,7 @@ static void test_handlers_in_a_thread(void) {
 RETURN_FROM_SIGNAL(described_return, "nop\n", DESCRIPTION);
 RETURN_FROM_SIGNAL(described_return_with_nop, DESCRIPTION "nop\n", "");
 
-/* The kernel's struct: glibc's sigaction does not pass on a restorer. */
+/* This is the kernel's struct, because glibc's sigaction does not pass on a restorer. */
 typedef struct kernel_sigaction {
     void (*handler)(int, siginfo_t *, void *);
     unsigned long flags;
@@ -166,10 +166,10 @@ static PLACED(stopping) void stop_in_leaf(void) {
 static PLACED(raising) void call_leaf(void *argument) {
     (void)argument;
     stop_in_leaf();
-    __asm__ volatile(""); /* prevent a tail call */
+    __asm__ volatile(""); /* prevents a tail call */
 }
 
-/* If followed, its description would lead from the handler to the leaf's caller. */
+/* If the unwinder followed the description of the return code, it would go from the handler to the leaf's caller. */
 static void test_a_described_return_from_a_handler(void) {
     void (*const returns[])(void) = {described_return, described_return_with_nop};
     for (size_t i = 0; i < 2; i++) {

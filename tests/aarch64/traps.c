@@ -29,7 +29,7 @@ static PLACED(trap_handler) void handle(int number, siginfo_t *information, void
     CHECK(interrupted->uc_mcontext.pc == (uintptr_t)trap.instruction && !trap.met);
     trap.met = true;
     trap.observer(interrupted, trap.argument);
-    __asm__ volatile(""); /* prevent a tail call */
+    __asm__ volatile(""); /* prevents a tail call */
 }
 
 void trap_prepare(bool alternate_stack) {

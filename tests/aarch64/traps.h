@@ -3,7 +3,7 @@
  *   ldr x1, [x0]                  brk ─► SIGTRAP: restores the instruction, calls the observer, returns to it
  *   add x1, x1, #8      ──►       add x1, x1, #8
  *
- * Threads: one. Signals: SIGTRAP is taken.
+ * Threads: one. Signals: handles SIGTRAP.
  */
 #ifndef TRAPS_H
 #define TRAPS_H
@@ -12,7 +12,7 @@
 
 #include <ucontext.h>
 
-/* Called in the handler, whose section is placed_trap_handler. */
+/* The type of the observer. It is called in the handler, whose section is placed_trap_handler. */
 typedef void trap_observer(const ucontext_t *context, void *argument);
 
 DECLARE_PLACE(trap_handler);

@@ -1,4 +1,4 @@
-"""Runs the workloads that these tests judge."""
+"""Run the workloads whose results these tests judge."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spprof import _engine
 
 
 class Run(NamedTuple):
-    """One run of ``workload.c``: the truth and the engine's estimates, in bytes and blocks."""
+    """One run of ``workload.c``: the true values and the engine's estimates, in bytes and blocks."""
 
     bytes: int
     objects: int
@@ -44,7 +44,7 @@ def parse(line: str) -> Run:
 
 
 def run_workload(kinds: dict[int, int], rates: tuple[int, ...], **options: int) -> list[Run]:
-    """Let ``workload`` allocate ``kinds`` (size: count) and return its runs."""
+    """Make ``workload`` allocate ``kinds`` (size: count) and return its runs."""
     arguments = [f"rates={','.join(map(str, rates))}"]
     arguments += [f"{name}={value}" for name, value in options.items()]
     arguments += [f"{size}:{count}" for size, count in kinds.items()]
@@ -63,5 +63,5 @@ def run_workload(kinds: dict[int, int], rates: tuple[int, ...], **options: int) 
 
 @pytest.fixture
 def child(tmp_path: Path) -> Child:
-    """Runs programs in child processes, because a process has only one profiler."""
+    """Runs programs in child processes, because each process has only one profiler."""
     return Child(tmp_path)

@@ -3,7 +3,7 @@
 python tests/accuracy/cpu_workloads.py KIND CPU_SECONDS INTERVAL_MS     prints the truth and what a profile reports
 
 The next function and the length of its burst are random. Most bursts are longer than the time between two samples, so
-only the samples at their ends may be attributed to the wrong one.
+only the samples at their ends may be attributed to the wrong function.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ THREADS = 8
 DEPTH = 40
 SHARES = {"ninety": 90, "nine": 9, "one": 1}
 
-Truth = collections.Counter  # nanoseconds of CPU time by function
+Truth = collections.Counter  # nanoseconds of CPU time, keyed by function
 Burst = Callable[[int, Truth], None]
 
 
 def spend(length_ns: int, work: Callable[[], object]) -> int:
-    """Use this much of the calling thread's CPU time, and return the exact amount."""
+    """Use about this much of the calling thread's CPU time, and return the exact amount."""
     begin = time.thread_time_ns()
     while True:
         work()
@@ -121,7 +121,7 @@ def lengths(cpu_seconds: float, chance: random.Random) -> Iterator[int]:
 
 
 def run_bursts(cpu_seconds: float, bursts: dict[Burst, int], truth: Truth, seed: int = 1) -> None:
-    """Run random bursts. ``bursts``: the relative frequency of each."""
+    """Run random bursts. ``bursts`` maps each burst to its relative frequency."""
     chance = random.Random(seed)
     for length_ns in lengths(cpu_seconds, chance):
         chance.choices(list(bursts), list(bursts.values()))[0](length_ns, truth)
@@ -191,7 +191,7 @@ AT_ONCE = 4
 
 
 def request(own: Truth, chance: random.Random) -> None:
-    """The work of a short-lived thread: two functions, about a millisecond."""
+    """Do the work of a short-lived thread: two functions, about a millisecond."""
     first, second = chance.choice([(ninety, nine), (nine, one), (one, ninety)])
     first(round(REQUEST_NS * chance.uniform(0.1, 1.0)), own)
     second(round(REQUEST_NS * chance.uniform(0.1, 1.0)), own)
@@ -202,7 +202,7 @@ def spent_ns(truths: list[Truth]) -> int:
 
 
 def run_requests(cpu_seconds: float, truth: Truth, wait: Callable[[], object]) -> None:
-    """Start a thread per request, several at once, each time that ``wait`` returns."""
+    """Start threads for several requests at once, one thread per request, each time that ``wait`` returns."""
     chance, used_ns = random.Random(3), 0
     while used_ns < cpu_seconds * 1e9:
         wait()
@@ -226,7 +226,7 @@ def thread_per_request(cpu_seconds: float, truth: Truth) -> None:
 
 
 def short_pools(cpu_seconds: float, truth: Truth) -> None:
-    """Use pools that end after a few tasks of a millisecond."""
+    """Use pools that end after a few tasks of about a millisecond."""
     chance, used_ns = random.Random(4), 0
     while used_ns < cpu_seconds * 1e9:
         truths = [Truth() for _ in range(2 * AT_ONCE)]
@@ -239,7 +239,7 @@ def short_pools(cpu_seconds: float, truth: Truth) -> None:
 
 
 class Page(http.server.BaseHTTPRequestHandler):
-    """Requests of 1 to 20 ms, as on a development server."""
+    """Serve requests of 1 to 20 ms, as a development server does."""
 
     truths: ClassVar[list[Truth]] = []
     chance = random.Random(5)
@@ -324,7 +324,7 @@ def cpu_time_ns() -> float:
 
 
 def divided(profile: spprof.Profile, names: set[str]) -> dict[str, int]:
-    """Return nanoseconds by the innermost function in ``names``."""
+    """Return nanoseconds keyed by the innermost function in ``names``."""
     by_name: Truth = Truth()
     for sample in profile.samples:
         found = [frame.function.rpartition(".")[2] for frame in sample.frames]

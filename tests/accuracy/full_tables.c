@@ -1,17 +1,18 @@
-/* full_tables.c: many short runs before and after the stack table has filled, each with its true values.
+/* full_tables.c: many short runs before and after the stack table has filled up, each with its true values.
  *
  *   full_tables [KEY=VALUE...]
  *
  *   before=N    runs before the table is filled
  *   after=N     runs afterwards
- *   held=N      stacks that keep a live block from the filling on; if more than the table holds, none can be evicted
+ *   held=N      stacks that keep a live block once the table is filled; if the table cannot hold that many, no stack in
+ *               it can be evicted
  *   filling=N   further stacks that are entered and freed again during the filling
  *   rate=N      mean bytes between samples
  *   seed=N      seed of the first run; each run has its own
  *
- * A run allocates at old lines, which all runs share, and at new lines, which are its own, and frees a part. The blocks
- * of the filling are so large that each is certain to be sampled, so they add no variance. After each run, all sums are
- * checked (ledger.h) and the run's blocks are freed.
+ * A run allocates at old lines, which all runs share, and at new lines, which no other run uses. It then frees some of
+ * the blocks. The blocks that fill the table are so large that each is certain to be sampled, so they add no variance.
+ * After each run, all sums are checked (ledger.h) and the run's blocks are freed.
  *
  * A row per run; integers, estimates in the engine's fixed point:
  *   0 before or 1 after, stacks in the table, evicted so far, samples under <stacks table full> so far; then for all
@@ -30,21 +31,21 @@
 #define PLAN_MAX 64
 #define KEPT_MAX 4096
 
-/* `count` blocks at one line; one in `keep` stays live, 0: none. */
+/* Allocations of `count` blocks at one line. One in `keep` blocks stays live; if `keep` is 0, none does. */
 typedef struct step {
     uint64_t chain, size, count, keep;
 } step;
 
 static ledger books;
 static uint64_t rate, held, filling, before;
-static uint64_t next_chain; /* of the parser */
+static uint64_t next_chain; /* number of the parser's next chain */
 static uint64_t next_line = 1000;
 
 static step plan[PLAN_MAX];
 static size_t plan_length;
 static block kept[KEPT_MAX];
 static size_t kept_count;
-static uint64_t true_line_bytes; /* live at OLD_LINE */
+static uint64_t true_line_bytes; /* bytes live at OLD_LINE */
 
 /* ---- Plans ---- */
 
@@ -52,7 +53,7 @@ static void add_step(uint64_t chain, uint64_t size, uint64_t count, uint64_t kee
     plan[plan_length++] = (step){.chain = chain, .size = size, .count = count, .keep = keep};
 }
 
-/* About 45 live samples at the old line and 160 in all, at a rate of 4096. */
+/* This gives about 45 live samples at the old line and 160 in all, at a rate of 4096. */
 static void plan_run(void) {
     plan_length = 0;
     add_step(OLD_LINE, 600, 660, 2);

@@ -1,7 +1,7 @@
 """Run ``soak`` and ``full_tables`` (see the head of each C file) and judge their output.
 
-Both programs compare all of the engine's sums with each other and with their own ledger, to the last 1/256 of a byte,
-and fail if two differ. This module judges the errors of the estimates and the coverage of the intervals.
+Both programs compare all of the engine's sums with one another and with their own ledger, to the last 1/256 of a byte,
+and fail if any two differ. This module judges the errors of the estimates and the coverage of the intervals.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TIMEOUT_SECONDS = 600
 
 
 class Estimate(NamedTuple):
-    """The truth and the estimate, in bytes."""
+    """The true value and the estimate, in bytes."""
 
     truth: int
     bytes: float
@@ -79,7 +79,7 @@ class Run(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """Over many runs: how often the interval contained the truth, and the mean error in standard errors."""
+    """The results of many runs: how often the interval contained the truth, and the mean error in standard errors."""
 
     runs: int
     coverage: float
@@ -89,14 +89,14 @@ class Judgement(NamedTuple):
 
 
 def shrunk(factor: int, **changed: int) -> dict[str, str]:
-    """Return the environment that makes every table ``factor`` times smaller; ``changed`` sets single maxima."""
+    """Return the environment that makes every table ``factor`` times smaller. ``changed`` sets individual maxima."""
     maxima = {name: maximum // factor for name, maximum in MAXIMA.items()}
     maxima.update({f"SPPROF_{name.upper()}": value for name, value in changed.items()})
     return {name: str(value) for name, value in maxima.items()}
 
 
 def run_soak(program: Path, maxima: dict[str, str], **options: int) -> list[Row]:
-    """Return the rows of all steps, followed by the row of the line that comes last."""
+    """Return the rows of all steps, followed by the row of the final line."""
     rows = []
     for words in _run(program, maxima, rate=RATE, **options):
         numbers = [*map(int, words[:12])]
@@ -106,7 +106,7 @@ def run_soak(program: Path, maxima: dict[str, str], **options: int) -> list[Row]
 
 
 def run_full_tables(program: Path, maxima: dict[str, str], seeds: Iterable[int], **options: int) -> list[Run]:
-    """Return all runs of one process for each of ``seeds``."""
+    """Return all runs, with one process for each of ``seeds``."""
     return [
         Run(words[0] == "1", *map(int, words[1:4]), *_estimates(words[4:]))  # type: ignore[arg-type]
         for seed in seeds

@@ -16,8 +16,8 @@ void ledger_fail(const char *what) {
 #define LINE 2
 #define MAIN 3
 #define LEVELS 28        /* levels of the recursion; each makes one of two calls */
-#define DEPTHS 24        /* further levels, the same for all chains of one depth, so that records have several sizes */
-#define ODD 0x9E3779B1ul /* neighbouring numbers differ from the leaf on, not only near the root */
+#define DEPTHS 24        /* further levels, the same for all chains of one depth, so that records differ in size */
+#define ODD 0x9E3779B1ul /* chains with neighbouring numbers differ from the leaf on, not only near the root */
 
 static _Thread_local uint64_t current_chain;
 
@@ -86,7 +86,7 @@ static void *allocate(uint64_t size) {
     return address;
 }
 
-/* Not inlined: all stacks of a program that calls it from one place end in the same native frames. */
+/* Not inlined, so that all stacks of a program that calls it from one place end in the same native frames. */
 __attribute__((noinline)) block ledger_allocate(ledger *ledger, uint64_t size) {
     ledger->true_bytes += size;
     ledger->true_live_bytes += size;
@@ -140,7 +140,7 @@ static void add_estimate(estimate *sum, const spprof_sample *sample) {
     sum->seen += sample->size;
 }
 
-/* Sums all live samples into `out`, and those of each stack into `by_slot`, by the stack's slot. */
+/* Sums all live samples into `out`, and the samples of each stack into `by_slot`, indexed by the stack's slot. */
 static void read_live(uint64_t line, reading *out, sums *by_slot) {
     size_t count = out->stats.live_samples;
     spprof_sample *samples = malloc((count + 1) * sizeof *samples);

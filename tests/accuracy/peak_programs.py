@@ -3,8 +3,8 @@
 python tests/accuracy/peak_programs.py PROGRAM RUNS FIRST_SEED      prints what ``judge`` returns for each site, as JSON
 
 The programs differ in the shape of their heap: one summit, a plateau where blocks come and go, teeth, two equal
-summits. Each frees all that it allocates. The truth is what the same process holds at the peak when every allocation is
-sampled.
+summits. Each program frees everything that it allocates. The truth is the memory that the same process holds at the
+peak when every allocation is sampled.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def numpy_temporaries() -> int:
     rows = [numpy.arange(300.0) for _ in range(60)]
     scaled = [row * 2.0 for row in rows]
     shifted = [
-        row + 1.0  # each a temporary next to its operand
+        row + 1.0  # each one is a temporary next to its operand
         for row in scaled
     ]
     return len(shifted)
@@ -68,7 +68,7 @@ def threads() -> None:
 
 
 class Person:
-    """CPython keeps no freed instances for reuse, as it does tuples."""
+    """A class of which CPython keeps no freed instances for reuse, unlike tuples."""
 
     __slots__ = ("name", "number")
 
@@ -142,7 +142,7 @@ def pipeline() -> int:
 
 
 def queue() -> None:
-    """One thread fills the queue, another empties half of it."""
+    """One thread fills the queue, and another empties half of it."""
     messages: collections.deque[bytearray] = collections.deque()
     filled, emptied = threading.Semaphore(0), threading.Semaphore(0)
 
@@ -179,7 +179,7 @@ TEETH = 12
 
 
 def rising_batches(teeth: int = TEETH) -> None:
-    """The last tooth is the largest, by less than samples can resolve."""
+    """The last tooth is the largest, but by less than samples can resolve."""
     results = []
     for _ in range(teeth):
         rows = [bytearray(700) for _ in range(200)]
@@ -212,14 +212,14 @@ def two_summits() -> None:
 # ---- Running the programs
 
 highest: list[int] = []
-"""The peak recorded at each moment that this run has noted."""
+"""The recorded peak at each point in time that this run has noted."""
 
 
 engine = ctypes.CDLL(_engine.library_path())
 
 
 def note_moment() -> None:
-    """Note a moment that may be recorded as the peak. Allocations made here are not counted."""
+    """Note this point in time, which may be recorded as the peak. Allocations made here are not counted."""
     engine.spprof_pause()
     highest.append(_engine.stats()["window_peak_bytes"])
     engine.spprof_resume()
@@ -237,7 +237,7 @@ class Program(NamedTuple):
     run: Callable[[], object]
     shape: str
     moments: tuple[Callable[[], object], ...] = ()
-    """If the program notes moments: for each, a function whose peak is at that moment."""
+    """If the program notes points in time, this holds, for each of them, a function whose peak is there."""
     native: str = "off"
 
 
@@ -266,8 +266,8 @@ WHOLE: Place = ("all of them", 0)
 
 
 def peak_of(program: Program, run: Callable[[], object], rate_kb: int, seed: int) -> dict[Place, Sums]:
-    """Return the sites of this file at the peak, by function and line, and all of them together."""
-    gc.disable()  # garbage of ours, freed midway, would create a summit
+    """Return this file's sites at the peak, keyed by function and line, and the sum of all of them."""
+    gc.disable()  # if our own garbage were freed midway, it would create a summit
     with memprof.MemoryProfiler(rate_kb, native=program.native, seed=seed) as profiler:
         run()
     gc.enable()
@@ -292,14 +292,14 @@ def truth_of(program: Program, run: Callable[[], object]) -> dict[Place, int]:
 
 
 class Found(NamedTuple):
-    """A site in one run. ``moment``: the index of the noted moment that was recorded as the peak."""
+    """A site in one run. ``moment`` is the index of the noted point in time that was recorded as the peak."""
 
     moment: int
     sums: Sums
 
 
 def judge(truths: list[int], found: list[Found]) -> dict[str, Any]:
-    """Compare one site's estimates with the truth. ``truths``: by moment."""
+    """Compare one site's estimates with the truth. ``truths`` is indexed by the noted point in time."""
     truth = [truths[one.moment] for one in found]
     ends = [one.sums.interval() or (0, 0) for one in found]
     errors = [one.sums.value - of for one, of in zip(found, truth)]
@@ -317,7 +317,7 @@ def judge(truths: list[int], found: list[Found]) -> dict[str, Any]:
 
 def main() -> None:
     program, runs, first_seed = PROGRAMS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])
-    for _ in range(3):  # permanent allocations are made first
+    for _ in range(3):  # so that permanent allocations are made first
         program.run()
     found: dict[Place, list[Found]] = collections.defaultdict(list)
     for seed in range(first_seed, first_seed + runs):

@@ -1,4 +1,5 @@
-/* soak.c: a recursive parser that runs for days, from the engine's point of view: nearly every sample has a new stack.
+/* soak.c: a recursive parser that, from the engine's point of view, has been running for days: nearly every sample has
+ * a new stack.
  *
  *   soak [KEY=VALUE...]
  *
@@ -12,8 +13,8 @@
  *   line=N      bytes that a new line allocates after all steps
  *
  * A turn of the parser has its own call chain, on which it allocates ten small blocks. One of them lives for `medium`
- * turns, or forever in one of `LEAKY` turns of the first step; the others are freed when the turn ends. Old lines
- * allocate in between.
+ * turns, or, in one of `LEAKY` turns of the first step, until the program ends. The others are freed when the turn
+ * ends. Old lines allocate in between.
  *
  * A row per step, and one more after the final line; integers, estimates in the engine's fixed point:
  *   new stacks, stacks in the table, its maximum, evicted, folded samples, folded bytes, samples and live samples under
@@ -41,7 +42,7 @@
 typedef struct worker {
     pthread_t thread;
     ledger books;
-    uint64_t place, turn, new_stacks, wanted; /* wanted: at the end of this step */
+    uint64_t place, turn, new_stacks, wanted; /* wanted: new stacks wanted by the end of this step */
     bool leaks;
     block medium[MEDIUM_MAX];
 } worker;

@@ -2,7 +2,7 @@
 
 The standard error is computed from the sizes, not from the runs: a block of s bytes sampled with p = 1 - exp(-s/R) adds
 s² (1-p)/p to the variance of the bytes and (1-p)/p to that of the objects. Seeds are fixed, so a test that passes once
-always passes; where threads race, the false alarm rate is stated.
+always passes. Where threads race, the test states the rate of false alarms.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def objects_variance(kinds: dict[int, int], rate: int) -> float:
 
 
 def judge(estimates: list[float], truth: float, variance: float, what: str) -> None:
-    """Check the mean of the estimates. ``variance``: the variance of one run."""
+    """Check the mean of the estimates. ``variance`` is that of one run."""
     error = math.sqrt(variance / len(estimates))
     assert error <= STANDARD_ERROR_MAX * truth, f"{what}: too few runs to say anything: {error / truth:.4%}"
     off = fmean(estimates) - truth
@@ -80,7 +80,9 @@ def test_a_mix_of_all_sizes() -> None:
 
 @pytest.mark.parametrize("threads", [0, 8])
 def test_runs_differ_by_as_much_as_the_formula_says(threads: int) -> None:
-    """Too little would mean that runs repeat each other; too much, that blocks or threads are not independent."""
+    """Too small a difference would mean that runs repeat one another; too large, that blocks or threads are not
+    independent.
+    """
     kinds, workers = {600: 2_500, 64 * KB: 12}, threads or 1
     runs = run_workload(kinds, (64 * KB,), runs=400, rounds=8 // workers, threads=threads, seed=3)
     expected = math.sqrt(8 * bytes_variance(kinds, 64 * KB))
@@ -103,7 +105,7 @@ def test_eight_threads() -> None:
 
 
 def test_a_hundred_thousand_short_threads() -> None:
-    """7 KB per thread, eight at a time: allocations before a thread's first and after its last draw also count."""
+    """Allocations before a thread's first draw and after its last also count: 7 KB per thread, eight at a time."""
     runs = run_workload({600: 12}, (4 * KB,), threads=100_000, batch=8, seed=6)
     judge_all(runs, {600: 12 * 100_000}, 1, 4 * KB, keep=1)
 
@@ -127,11 +129,11 @@ def test_live_blocks_over_mixed_rates(threads: int) -> None:
 
 
 def test_a_rate_switched_while_threads_allocate() -> None:
-    """A rate switched while threads allocate leaves the estimates unbiased. Threads race with the restarts: 6.5
-    standard errors, a false alarm in 10¹⁰.
+    """Switching the rate while threads allocate leaves the estimates unbiased. Threads race with the restarts, so the
+    tolerance is 6.5 standard errors, a false alarm in 10¹⁰.
 
     A block during which a restart happened has no true value (it may fall into the gap) and is left out. Sampled
-    allocations take longer, so most of the omitted blocks are samples: each may lower the estimate by about the highest
+    allocations take longer, so most of the omitted blocks are samples. Each may lower the estimate by about the highest
     rate.
     """
     rates = (64 * KB, 16 * KB, 32 * KB)

@@ -1,7 +1,7 @@
 """Estimates are unbiased through real allocators: Python's three domains, and malloc with the library preloaded.
 
-The interpreter allocates in between, so a seed does not fix the outcome: 6.5 standard errors, a false alarm in 10¹⁰ for
-each number. Standard errors are at most 0.25 %.
+The interpreter allocates in between, so a seed does not fix the outcome. The tolerance is therefore 6.5 standard
+errors, a false alarm in 10¹⁰ for each number. Standard errors are at most 0.25 %.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def judge(estimates: list[float], truth: float, variance: float, error_max: float = STANDARD_ERROR_MAX) -> None:
-    """Check the mean of the estimates. ``variance``: the variance of one run."""
+    """Check the mean of the estimates. ``variance`` is that of one run."""
     error = math.sqrt(variance / len(estimates))
     assert error <= error_max * truth, f"too few runs to say anything: {error / truth:.4%}"
     off = fmean(estimates) - truth
@@ -36,7 +36,7 @@ def judge(estimates: list[float], truth: float, variance: float, error_max: floa
 def judge_runs(
     runs: list[list[float]], size: int, count: int, rate: int, error_max: float = STANDARD_ERROR_MAX
 ) -> None:
-    """Judge runs of (bytes and objects allocated, bytes and objects live); half of the blocks stay live."""
+    """Judge runs of (bytes and objects allocated, bytes and objects live). Half of the blocks stay live."""
     of_objects = count * unseen_odds(size, rate)
     of_bytes = of_objects * size**2
     judge([run[0] for run in runs], size * count, of_bytes, error_max)
@@ -75,7 +75,7 @@ SMALL_REALLOCS = [  # old size, new size, count, rate in KB, runs
     (16, 32, 300_000, 1, 9),  # to another pool
     (60, 61, 200_000, 1, 8),
     (512, 100, 200_000, 2, 9),
-    (600, 64, 125_000, 1, 10),  # a block of malloc's, which stays where it is
+    (600, 64, 125_000, 1, 10),  # a block from malloc, which stays where it is
     (100, 512, 100_000, 4, 8),
     (600, 512, 100_000, 4, 8),
 ]
@@ -93,9 +93,9 @@ REALLOCS_ERROR_MAX = 2 * STANDARD_ERROR_MAX
     ids=["obj", "mem preloaded", "obj debug", "obj by malloc"],
 )
 def test_small_reallocs(child: Child, environment: dict[str, str], domain: str, preload: bool, allocator: str) -> None:
-    """A realloc counts once, as a block of its full new size, whichever allocator owns it; the old block's sample ends.
+    """A realloc counts once, as a block of its full new size, whichever allocator owns it. The old block's sample ends.
 
-    Debug layers add bytes to requests that they pass to malloc, which counts them too.
+    Debug layers add bytes to the requests that they pass to malloc, which counts those bytes too.
     """
     cases = [case for case in SMALL_REALLOCS if case[1] < 512 or allocator != "pymalloc_debug"]
     environment = {**environment, "CASES": json.dumps([domain, cases]), "PYTHONMALLOC": allocator}
@@ -111,7 +111,7 @@ def test_small_reallocs(child: Child, environment: dict[str, str], domain: str, 
 def test_threads(
     child: Child, environment: dict[str, str], domain: str, preload: bool, count: int, at_a_time: int, batches: int
 ) -> None:
-    """All blocks stay live; their size distinguishes them from those that the call itself allocates."""
+    """All blocks stay live. Their size distinguishes them from blocks that the call itself allocates."""
     environment = {**environment, "CASE": json.dumps([domain, count, at_a_time, batches])}
     samples = int(child.run(specimen("bias_of_python/threads"), preload=preload, environment=environment))
     blocks = count * at_a_time * batches
@@ -119,5 +119,5 @@ def test_threads(
 
 
 def test_the_interval_of_a_listed_site_covers(child: Child, environment: dict[str, str]) -> None:
-    """15 samples expected. A share of 2,000 near 0.955 is 5 standard errors of 0.0046 from both ends."""
+    """15 samples are expected. A share near 0.955 over 2,000 runs is 5 standard errors of 0.0046 from both bounds."""
     assert 0.93 <= float(child.run(specimen("bias_of_python/coverage"), environment=environment)) <= 0.98

@@ -1,15 +1,15 @@
 """Compare known shares of CPU time with those in a profile, and the profile's total with the kernel's.
 
-A function's share has the standard error √(p(1−p)/n), where each of n samples falls on it with probability p; samples
+A function's share has the standard error √(p(1−p)/n), where each of n samples falls on it with probability p. Samples
 of different weights w count as (Σw)²/Σw² samples. The tests allow 4 standard errors. Bursts longer than the time
-between two samples lose or gain time only at their ends: for k bursts of a function, w apart in samples, the error has
-a variance of k·w²/6, which at these lengths is less than half of the square of the former. So 4 of these standard
-errors are more than 5.6 of the actual ones: a false alarm once in 50 million.
+between two samples lose or gain time only at their ends. For k bursts of a function, with samples w apart, the error
+has a variance of k·w²/6, which at these lengths is less than half of the square of that standard error. So 4 of these
+standard errors are more than 5.6 of the actual ones: a false alarm once in 50 million.
 
-Threads that end before they have a timer are sampled at random points of the process's time. The number that falls on a
-function is random too, with the standard error √(p/n). Their time with signals blocked cannot be sampled: three
-percentage points are allowed, and a tenth of the total may be attributed to no function. Each run is a false alarm once
-in 16,000; three of them fail together once in 10¹².
+Threads that end before they have a timer are sampled at random points of the process's time. The number of points that
+fall on a function is random too, with the standard error √(p/n). Their time with signals blocked cannot be sampled, so
+three percentage points are allowed, and a tenth of the total may be attributed to no function. Each run is a false
+alarm once in 16,000; three runs fail together once in 10¹².
 
     python tests/accuracy/test_cpu_shares.py [CPU_SECONDS [KIND...]]      90 each, into tests/nightly/SHARES.md
 """
@@ -87,7 +87,7 @@ def unattributed(told: dict[str, Any]) -> float:
 
 
 def what_is_wrong(told: dict[str, Any], allowed: float = 0, of_all: float = 1) -> str:
-    """Describe the errors, or return "". ``allowed``: tolerance added to each function's share."""
+    """Describe the errors, or return "" if there are none. ``allowed`` is added to each function's tolerance."""
     if told["samples"] < 200:
         return f"too few to say anything: {told}"
     for name, (off, error) in errors_of(told, of_all).items():
@@ -105,7 +105,7 @@ def is_missing(kind: str) -> bool:
 def test_shares_of_cpu_time(kind: str) -> None:
     if is_missing(kind):
         pytest.skip(f"{NEEDS[kind]} is not installed: pip install {NEEDS[kind]}")
-    for longer in (1, 2, 4):  # a real fault recurs each time; too few samples on a busy machine do not
+    for longer in (1, 2, 4):  # a real fault recurs each time; a lack of samples on a busy machine does not
         wrong = what_is_wrong(run(kind, CPU_SECONDS * longer))
         if not wrong:
             return

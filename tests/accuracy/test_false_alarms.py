@@ -1,6 +1,6 @@
-"""A site that did not change is called changed in 5 of 100 differences, as a 95 % interval should.
+"""A site that did not change is reported as changed in 5 of 100 differences, as a 95 % interval should.
 
-Two runs that allocate the same differ only in which blocks were sampled. Seeds are fixed: a share of 0.05 over 2,000
+Two runs with the same allocations differ only in which blocks were sampled. Seeds are fixed: a share of 0.05 over 2,000
 pairs has a standard error of 0.005.
 """
 
@@ -35,7 +35,7 @@ SITES = {
 
 
 def amount(run: Run) -> Sums:
-    """Return the sums that a file of the run would contain."""
+    """Return the sums that a file from the run would contain."""
     found = Sums()
     found.fixed = round(run.estimated_live_bytes * 256)
     found.seen = run.seen_bytes
@@ -62,7 +62,9 @@ def poisson(mean: float) -> list[float]:
 
 
 def alarms_of_counts(mean: float) -> float:
-    """Return the same share for small blocks, each worth one rate: computed over all pairs of counts, not drawn."""
+    """Return the same share for small blocks that each represent one rate. It is computed over all pairs of counts, not
+    drawn.
+    """
     chances = poisson(mean)
     alarm = 0.0
     for old, chance_of_old in enumerate(chances):
@@ -100,14 +102,14 @@ def test_the_interval_of_a_change_holds_it_in_93_percent_at_least(counts: tuple[
 
 
 def test_a_real_change_is_found() -> None:
-    """A twofold increase at 40 samples is found: six standard errors."""
+    """A twofold increase at 40 samples is found, because it is six standard errors."""
     before = map(amount, run_workload({600: 293}, (RATE,), runs=200, seed=7))
     after = map(amount, run_workload({600: 586}, (RATE,), runs=200, seed=8))
     assert sum(change(old, new).is_significant is True for old, new in zip(before, after)) > 180
 
 
 def test_files_of_like_runs_differ_in_5_percent(child: Child, tmp_path: Path) -> None:
-    """From the allocation to the file and back: three sites, a thousand pairs of files."""
+    """The share holds from the allocation to the file and back, for three sites and a thousand pairs of files."""
     child.run(f"""
         from spprof.memprof import MemoryProfiler
         def small(): return [bytearray(600) for _ in range(150)]

@@ -1,4 +1,4 @@
-"""Full tables distort no number: totals stay exact, memory stays bounded, 95 % intervals keep their coverage.
+"""Full tables distort no number: totals stay exact, memory stays bounded, and 95 % intervals keep their coverage.
 
 ``bench/soak.py`` is the long version. Seeds are fixed, and bounds are six standard errors wide: fewer than one seed in
 a million would fail.

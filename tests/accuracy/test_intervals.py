@@ -1,6 +1,6 @@
-"""The 95 % interval of a site has the stated coverage. Samples are the engine's; the formula is Python's.
+"""The 95 % interval of a site has the stated coverage. The samples come from the engine, and the formula from Python.
 
-2,000 seeds each, fixed: a share near 0.95 has a standard error of 0.005.
+Each case has 2,000 fixed seeds: a share near 0.95 has a standard error of 0.005.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def interval(run: Run) -> tuple[float, float]:
 
 
 def coverage(kinds: dict[int, int], seed: int) -> float:
-    """Return the coverage among the runs that have a sample, as a site without one is not listed."""
+    """Return the coverage among the runs that have a sample, because a site without samples is not listed."""
     listed = [run for run in run_workload(kinds, (RATE,), runs=SEEDS, seed=seed) if run.samples]
     held = 0
     for run in listed:

@@ -1,4 +1,4 @@
-"""The number of samples per second matches the quickstart's table. Fixed seeds."""
+"""The number of samples per second matches the quickstart's table. Seeds are fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUICKSTART = Path(__file__).parents[2] / "docs" / "quickstart.md"
 
 
 def table() -> dict[int, int]:
-    """Return samples per second at 100 MB/s by rate in KB."""
+    """Return samples per second at 100 MB/s, keyed by rate in KB."""
     rows = re.findall(r"^\| \**(\d+) (KB|MB)\**[^|]*\| ~(\d+) \|", QUICKSTART.read_text(encoding="utf-8"), re.MULTILINE)
     return {int(rate) * (1024 if unit == "MB" else 1): int(samples) for rate, unit, samples in rows}
 

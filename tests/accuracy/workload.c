@@ -1,12 +1,12 @@
-/* workload.c: allocates at invented addresses through the engine and prints the truth next to the estimate.
+/* workload.c: allocates at invented addresses through the engine and prints the true values next to the estimates.
  *
  *   workload KEY=VALUE... SIZE:COUNT...
  *
  *   rates=R,R,…   mean bytes between samples; phase k runs at rate k, cyclically
  *   runs=N        number of repetitions, each with its own seeds
- *   seed=N        from which those seeds are derived
+ *   seed=N        number from which those seeds are derived
  *   phases=N      starts per run: sampling stops and starts again between two phases
- *   rounds=N      how often a phase goes through SIZE:COUNT…, in an order shuffled once, by a separate generator
+ *   rounds=N      how many times a phase goes through SIZE:COUNT…, in an order shuffled once, by a separate generator
  *   keep=N        one block in N stays live until the end of the run, the others are freed at once
  *   threads=N     each thread does the whole work; 0 = the main thread alone
  *   batch=N       how many threads live at a time; 0 = all of them
@@ -17,8 +17,8 @@
  *   allocated bytes, objects, kept bytes, objects (the truth), the same four as estimated, samples, live samples,
  *   bytes seen in live samples, blocks left out (switches only), variance, skewness of everything allocated
  *
- * All threads do the same, so no sum depends on which thread gets which place in the seeded sequence: without switches,
- * the arguments determine the output.
+ * All threads do the same work, so no sum depends on which thread gets which position in the seeded sequence: without
+ * switches, the arguments determine the output.
  */
 #include "spprof.h"
 
@@ -31,7 +31,7 @@
 #include <string.h>
 
 #define LIST_MAX 16
-#define BLOCK_SPACING 16 /* between two addresses, as in malloc */
+#define BLOCK_SPACING 16 /* distance between two addresses, as in malloc */
 
 static uint64_t rates[LIST_MAX] = {4096}, rate_count = 1;
 static uint64_t runs = 1, seed = 1, phases = 1, rounds = 1, keep = 1, threads = 0, batch = 0, switches = 0;
@@ -61,7 +61,7 @@ static void check(bool holds, const char *what) {
 
 /* ---- The work ---- */
 
-/* One stack per run, so that the engine's site totals are the run's. */
+/* There is one stack per run, so that the engine's site totals are the run's. */
 static size_t walk(uint64_t *frames, size_t capacity, bool *depth_limited) {
     (void)capacity, (void)depth_limited;
     frames[0] = spprof_frame_interpreted(run_number, 1);
@@ -175,7 +175,7 @@ static uint64_t progress(worker *workers) {
     return sum;
 }
 
-/* Each rate applies for `rounds` rounds of all threads together. */
+/* Each rate applies for `rounds` rounds, counted over all threads together. */
 static void run_under_load(worker *workers) {
     atomic_store(&finished, false);
     start(0);
@@ -214,7 +214,7 @@ static void run(worker *workers) {
 
 /* ---- Results ---- */
 
-/* Sums all stacks since `first_id`, which are those of this run. */
+/* Sums all stacks since `first_id`, which are the stacks of this run. */
 static spprof_site sum_sites(uint64_t first_id, uint64_t last_id) {
     spprof_site sum = {0};
     for (uint64_t id = first_id; id <= last_id; id++) {

@@ -18,7 +18,7 @@
 #define U8(value) U4((uint64_t)(value)), U4((uint64_t)(value) >> 32)
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-/* Return a copy of `size` bytes that ends just before an unreadable page. It remains until the test ends. */
+/* Return a copy of `size` bytes that ends just before an unreadable page. The copy stays mapped until the test ends. */
 static inline uint8_t *copy_before_a_guard(const void *bytes, size_t size) {
     size_t page = (size_t)getpagesize(), readable = (size + page - 1) / page * page;
     uint8_t *mapped = mmap(NULL, readable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -2,7 +2,7 @@
  *
  *   [ .eh_frame_hdr with room for PAIRS_MAX pairs ][ .eh_frame: entries one by one ]     … CODE: functions
  *
- * Addresses are relative to the header, so nothing depends on the load address. One section at a time.
+ * Addresses are relative to the header, so nothing depends on the load address. Only one section can exist at a time.
  */
 #ifndef EH_ASSEMBLER_H
 #define EH_ASSEMBLER_H
@@ -11,7 +11,7 @@
 #include "eh_frame.h"
 #include "registers.h"
 
-/* Encodings, by the standard's numbers. */
+/* Encodings, numbered as in the standard. */
 enum { ABSPTR = 0x00, ULEB = 0x01, UDATA2 = 0x02, UDATA4 = 0x03, UDATA8 = 0x04 };
 enum { SLEB = 0x09, SDATA2 = 0x0A, SDATA4 = 0x0B, SDATA8 = 0x0C, FORMAT = 0x0F };
 enum { PCREL = 0x10, TEXTREL = 0x20, DATAREL = 0x30, FUNCREL = 0x40, ALIGNED = 0x50, INDIRECT = 0x80, OMIT = 0xFF };
@@ -40,7 +40,7 @@ static inline void put_at(size_t at, uint64_t value, size_t width) {
     memcpy(bytes + at, &value, width);
 }
 
-/* Seven bits per byte, of a number below 2²⁷: valid as unsigned and as signed. */
+/* Write a number below 2²⁷, seven bits per byte. The result is valid both as unsigned and as signed LEB128. */
 static inline void put_leb(uint64_t value) {
     put(0x80 | (value & 0x7F), 1);
     put(0x80 | (value >> 7 & 0x7F), 1);
@@ -97,14 +97,14 @@ static inline void end_entry(size_t entry) {
 #define CIE_PROGRAM 0xC1, 0xC2, 0xC3
 #define FDE_PROGRAM 0xF1, 0xF2
 
-/* The fields after the augmentation's letters, up to its data. */
+/* Write the fields between the augmentation's letters and its data. */
 static inline void put_factors(uint8_t version, uint64_t return_column) {
     if (version == 4) put_bytes((uint8_t[]){8, 0}, 2);
-    put_bytes((uint8_t[]){4, 0x78}, 2); /* 4, −8 */
+    put_bytes((uint8_t[]){4, 0x78}, 2); /* code and data alignment factors: 4, −8 */
     put(return_column, 1);
 }
 
-/* `data`, of `data_size` bytes, belongs to the letters after z. */
+/* `data`, which has `data_size` bytes, belongs to the letters after z. */
 static inline size_t put_cie(uint8_t version, const char *letters, const uint8_t *data, size_t data_size) {
     size_t entry = start_entry();
     put(0, 4);

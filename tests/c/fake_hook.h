@@ -43,7 +43,7 @@ static inline void *reallocate(void *old, size_t size, void *result) {
     return spprof_end(&ticket, result);
 }
 
-/* ---- What the engine knows of it ---- */
+/* ---- What the engine knows about it ---- */
 
 static inline spprof_stats stats(void) {
     spprof_stats stats;

@@ -1,4 +1,4 @@
-/* leaf_walker.h: a walker whose stacks, of one frame or two, are distinguished by a number that the thread sets. */
+/* leaf_walker.h: a walker whose stacks have one or two frames. A number that the thread sets distinguishes them. */
 #ifndef LEAF_WALKER_H
 #define LEAF_WALKER_H
 

@@ -1,6 +1,6 @@
-/* loaded_engine.h: the functions of the library under test, for a program that loads it instead of linking it.
+/* loaded_engine.h: the functions of the library under test, for a program that loads the library instead of linking it.
  *
- * Name them before including this file: #define FUNCTIONS(X) X(spprof_start) …
+ * List the functions before including this file: #define FUNCTIONS(X) X(spprof_start) …
  */
 #ifndef SP_LOADED_ENGINE_H
 #define SP_LOADED_ENGINE_H

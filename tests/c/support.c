@@ -106,15 +106,16 @@ uint64_t random_below(uint64_t *state, uint64_t below) {
 
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15)
 
-/* Newton's method: each step doubles the number of correct bits. */
+/* Invert by Newton's method: each step doubles the number of correct bits. */
 static uint64_t inverse_of(uint64_t odd) {
     uint64_t inverse = odd;
     for (int i = 0; i < 6; i++) inverse *= 2 - odd * inverse;
     return inverse;
 }
 
-/* Hashing drops the low four bits of an address and multiplies, so 1 hash in 16 belongs to an address. The shard
- * must be that of the filter's slot, which holds for 1 address in 64. Each n has its own range of 65536 to search. */
+/* Hashing drops the low four bits of an address and multiplies, so 1 hash in 16 belongs to an address. The address's
+ * shard must be the shard of the filter's slot, which holds for 1 address in 64. Each n has its own range of 65536
+ * to search. */
 uintptr_t address_with_hash(uint64_t top, unsigned bits, uint64_t n) {
     uint64_t inverse = inverse_of(GOLDEN);
     unsigned shard_bits = bits < SP_SHARD_BITS ? bits : SP_SHARD_BITS, home_bits = bits - shard_bits;

@@ -2,7 +2,7 @@
  *
  *   taken.addresses:  [ in take_stack | returns, leaf first … | the script's caller … first frame of the thread ]
  *
- * Threads: one at a time takes a stack.
+ * Threads: only one may take a stack at a time.
  */
 #ifndef TAKEN_STACK_H
 #define TAKEN_STACK_H
@@ -16,17 +16,17 @@ extern sp_native_stack taken;
 extern uintptr_t taken_addresses[TAKEN_MAX], taken_ends[TAKEN_MAX];
 
 void take_from(const sp_registers *registers);
-/* The last step of a script: take its own stack. */
+/* The last step of a script: takes its own stack. */
 void take_stack(specimen_trace *at);
 
-/* Run `script`. The stack it takes remains available. */
+/* Run `script`. The stack that it takes remains available afterwards. */
 void run_script(specimen_trace *at, specimen_function *const *script);
 
-/* Check that the functions entered are on the stack, the innermost `from` frames above the leaf: return addresses
- * and frame ends. */
+/* Check the return addresses and frame ends of the functions that were entered. The innermost of them is `from`
+ * frames above the leaf. */
 void check_traced(const specimen_trace *at, size_t from);
 
-/* Like check_traced(), for a stack that take_stack took; also check that it reaches the thread's first frame. */
+/* Like check_traced(), but for a stack that take_stack took. Also check that it reaches the thread's first frame. */
 void check_whole(const specimen_trace *at);
 
 #endif

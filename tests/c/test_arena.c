@@ -38,7 +38,7 @@ TEST(test_small_records_share_chunks) {
     assert_int_equal(sp_memory_mapped(), SP_ARENA_CHUNK);
 }
 
-/* Sizes around a quarter of a chunk and a whole chunk, and larger. */
+/* The sizes are around a quarter of a chunk, around a whole chunk, and larger. */
 TEST(test_large_records_are_whole) {
     static const size_t sizes[] = {SP_ARENA_CHUNK / 4, SP_ARENA_CHUNK / 4 + 1, SP_ARENA_CHUNK, 3 * SP_ARENA_CHUNK + 5};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -136,7 +136,7 @@ TEST(test_records_of_eight_threads_never_overlap) {
             bytes += record->bytes;
         }
     }
-    assert_in_range(sp_memory_mapped(), bytes, bytes * 21 / 20); /* chunks of lost races are unmapped */
+    assert_in_range(sp_memory_mapped(), bytes, bytes * 21 / 20); /* chunks from lost races are unmapped */
 }
 
 int main(void) {

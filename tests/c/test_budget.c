@@ -1,4 +1,6 @@
-/* A budget lengthens the interval while samples cost too much; each sample keeps the interval it was drawn with. */
+/* A budget lengthens the interval while samples cost too much. Each sample keeps the interval that was in effect when
+ * it was drawn.
+ */
 #include "budget.h"
 
 #include "clock.h"
@@ -26,12 +28,12 @@ static uint32_t rate(void) {
     return stats().rate;
 }
 
-/* Spend as if a part of a sample had taken that long. */
+/* Charge the budget as if a part of a sample had taken this long. */
 static void spend(uint64_t ns) {
     sp_budget_spend_since(sp_clock_monotonic_ns() - ns);
 }
 
-/* Spend until the interval grows. Other load on the machine only delays that. */
+/* Spend until the interval grows. Other load on the machine only delays this. */
 static uint32_t spend_too_much(void) {
     uint32_t before = rate();
     while (rate() == before) spend(90000);
@@ -46,8 +48,8 @@ TEST(test_the_next_rate_follows_what_was_spent) {
     } cases[] = {
         {8192, 2000000, SECOND, 16383},   /* twice the budget */
         {8192, 1000000, SECOND, 8191},    /* exactly the budget */
-        {65536, 100000, SECOND, 32768},   /* at least half of the last */
-        {8192, 50000000, SECOND, 131072}, /* at most 16 times the last */
+        {65536, 100000, SECOND, 32768},   /* at least half of the previous one */
+        {8192, 50000000, SECOND, 131072}, /* at most 16 times the previous one */
         {8192, 0, SECOND, RATE},          /* never less than the initial one */
         {RATE, 0, 10 * SECOND, RATE},     {SPPROF_RATE_MAX, 9000000, SECOND, SPPROF_RATE_MAX},
         {8192, 1000, 0, 131072}, /* no time has passed */
@@ -63,7 +65,7 @@ TEST(test_costly_samples_lengthen_the_interval_and_cheap_ones_give_it_back) {
     uint32_t longest = spend_too_much();
     assert_true(longest > RATE);
     assert_int_equal(stats().longest_rate, longest);
-    for (int window = 0; window < 40; window++) { /* each at least 100 s long, with next to nothing spent */
+    for (int window = 0; window < 40; window++) { /* each window lasts at least 100 s, with almost nothing spent */
         atomic_store(&sp_the_budget.window_began_ns, sp_clock_monotonic_ns() - 100 * SECOND);
         spend(1);
     }
@@ -100,7 +102,7 @@ TEST(test_a_sample_has_the_rate_its_countdown_was_drawn_under) {
 TEST(test_a_later_start_begins_with_its_own_rate_and_without_a_budget_keeps_it) {
     spend_too_much();
     assert_int_equal(spprof_stop(), SPPROF_OK);
-    for (int i = 0; i < 100; i++) spend(90000); /* from a sample in progress */
+    for (int i = 0; i < 100; i++) spend(90000); /* by a sample that is still in progress */
     spprof_set_budget(0);
     start(500);
     assert_int_equal(rate(), 500);

@@ -1,5 +1,5 @@
-/* Stacks of samples: the walker's frames, merged with the unwound ones, interned. This program contains the engine, so
- * all of its frames up to the first that the walker reports are the engine's own.
+/* Stacks of samples: the walker's frames are merged with the unwound ones and interned. This program contains the
+ * engine, so all of its frames up to the first one that the walker reports are the engine's own.
  */
 #include "capture.h"
 
@@ -20,7 +20,7 @@
 static uint64_t words[3 * SPPROF_STACK_FRAMES_MAX];
 static size_t word_count;
 static bool walker_lacks_room;
-static uintptr_t returns_to; /* of allocate_here */
+static uintptr_t returns_to; /* return address of allocate_here */
 
 static size_t walk(uint64_t *out, size_t capacity, bool *depth_limited) {
     if (word_count == SIZE_MAX) return SIZE_MAX;
@@ -37,7 +37,7 @@ static void start_with_walker(void) {
 
 extern const char __start_evaluation[], __stop_evaluation[];
 
-/* If the last word is 1, the walker's frames replace this function's: its anchor is filled in here. */
+/* If the last word is 1, the walker's frames replace this function's frame, whose anchor is filled in here. */
 static __attribute__((noinline, section("evaluation"))) spprof_stack allocate_here(void) {
     volatile char inside = 0;
     returns_to = (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0));
@@ -87,7 +87,7 @@ static void allocate_in_thread(unsigned thread, void *argument) {
         CHECK(sp_objects_find(stack.frames[i] - 1, &object) && strcmp(object.path, "") != 0);
 }
 
-/* Only the frames by which libc starts threads are left. */
+/* Only the frames with which libc starts threads are left. */
 TEST(test_own_frames_are_left_out) {
     start(0);
     run_threads(1, allocate_in_thread, NULL);
@@ -95,7 +95,7 @@ TEST(test_own_frames_are_left_out) {
 
 static __attribute__((noinline)) void let_through(void) {
     allocate(1, 100);
-    __asm__ volatile("" ::: "memory"); /* prevent a jump */
+    __asm__ volatile("" ::: "memory"); /* prevents a tail call */
 }
 
 TEST(test_a_function_that_calls_the_program_is_part_of_its_stack) {
@@ -171,7 +171,7 @@ TEST(test_without_room_for_code_all_interpreter_frames_are_one_mark) {
     assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
 }
 
-/* Not even for the scratch buffer in which it is taken. */
+/* Nothing may be mapped, not even the scratch buffer in which the stack is taken. */
 TEST(test_without_memory_for_a_stack_the_sample_has_a_marked_one) {
     start(0);
     sp_live_table *live = &sp_the_profiler.live;
@@ -233,7 +233,7 @@ TEST(test_rules_are_forgotten_when_something_was_unloaded_and_only_then) {
     assert_int_equal(sp_rule_cache_count(), 1);
 }
 
-/* As with glibc before 2.35: an object that is gone must not be read. */
+/* Simulates glibc before 2.35: an object that is gone must not be read. */
 TEST(test_the_table_of_objects_forgets_what_was_unloaded) {
     sp_object object;
     sp_objects_prepare(false);

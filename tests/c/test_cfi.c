@@ -1,9 +1,9 @@
-/* Call frame instructions: what each does to the row, from which address on, and which are refused. */
+/* Call frame instructions: how each one changes the row, from which address on, and which ones are refused. */
 #include "cfi.h"
 
 #include "dwarf_bytes.h"
 
-/* Instructions, by the standard's numbers. */
+/* Instructions, numbered as in the standard. */
 #define NOP 0x00
 #define SET_LOC(address) 0x01, U8(address)
 #define ADVANCE1(delta) 0x02, (delta)
@@ -41,12 +41,12 @@
 #define VECTOR 64 /* a register that is not tracked */
 #define LEAST_SLEB 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7F
 
-/* A function whose CIE and FDE contain these programs, one after the other, just before an unreadable page. */
+/* A function whose CIE and FDE contain these programs, one after another, just before an unreadable page. */
 static sp_eh_image image;
 static sp_fde fde;
 static struct {
     sp_cfi_row row;
-    sp_cfi_rule behind; /* where the rule of an untracked register would be */
+    sp_cfi_rule behind; /* the location of an untracked register's rule, if there were one */
 } result;
 #define row result.row
 
@@ -270,7 +270,7 @@ TEST(test_the_location_is_set_with_the_encoding_of_the_functions_address) {
     assert_true(row_at(PC + 5));
     assert_cfa(7, 32);
     SET_PROGRAM(0x01, U4(0x10), DEF_CFA_OFFSET(32));
-    fde.pointer_encoding = 0x1B; /* four bytes, relative to themselves */
+    fde.pointer_encoding = 0x1B; /* four bytes, relative to their own address */
     fde.pc_start = (uintptr_t)fde.fde_program;
     assert_true(row_at(fde.pc_start + 0x10));
     assert_cfa(7, 8);
@@ -427,7 +427,7 @@ TEST(test_offsets_that_overflow_are_refused) {
     fde.data_alignment = -1;
     assert_true(row_at(PC));
     assert_rule(3, SP_CFI_AT_OFFSET, INT64_C(1) << 62);
-    fde.data_alignment = -2; /* −2⁶³, which has no opposite */
+    fde.data_alignment = -2; /* −2⁶³, which has no positive counterpart */
     assert_false(row_at(PC));
 }
 

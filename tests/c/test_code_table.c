@@ -12,7 +12,7 @@
 
 static sp_code_table table;
 
-/* The n-th code object, in a buffer that is overwritten afterwards, so the table must copy it. */
+/* Return the n-th code object, in a buffer that is overwritten afterwards, so that the table must copy it. */
 typedef struct source {
     char function[64], file[64];
     uint8_t lines[64];
@@ -70,7 +70,7 @@ TEST(test_code_is_copied_and_found_again_by_its_content) {
     assert_false(sp_code_table_get(&table, CODES + 1, &code));
 }
 
-/* Lengths delimit the strings: bytes moved from one to the next make another content. */
+/* The strings' lengths separate them: moving bytes from one string to the next gives different content. */
 TEST(test_every_part_of_a_code_object_tells_it_apart) {
     static const uint8_t lines[] = {1, 2, 3, 4};
     const spprof_code codes[] = {
@@ -143,7 +143,7 @@ TEST(test_a_forgotten_address_lends_no_name) {
     sp_code_table_forget(&table, 0x3000);
     assert_int_equal(intern(0x1000, 3), 3);
     assert_int_equal(sp_code_table_lookup(&table, 0x1000), 3);
-    assert_true(is_code(1, 1)); /* a sampled one keeps its name */
+    assert_true(is_code(1, 1)); /* a code object that was sampled keeps its name */
 }
 
 TEST(test_other_code_at_the_same_address_takes_its_place) {
@@ -163,7 +163,8 @@ TEST(test_the_same_code_at_two_addresses_is_one) {
     assert_int_equal(sp_code_table_lookup(&table, 0x2000), 1);
 }
 
-/* Four ways: of five addresses in one set, the newest is found, one of the others is not, and none is wrong. */
+/* A set has four ways. If five addresses fall into one set, the newest is found, one of the others is not, and none
+ * is wrong. */
 TEST(test_a_crowded_set_forgets_but_never_errs) {
     sp_code_table_create(&table, NO_LIMIT);
     uintptr_t crowd[20];
@@ -194,7 +195,8 @@ TEST(test_more_addresses_than_the_cache_holds_never_err) {
     assert_in_range(remembered, SP_CODE_SETS * SP_CODE_WAYS * 9 / 10, SP_CODE_SETS * SP_CODE_WAYS);
 }
 
-/* Their low or high bits are not stored, so they must not be mistaken for an address that shares the others. */
+/* The table does not store the low or high bits of these addresses, so it must not mistake one of them for an
+ * address that shares the other bits. */
 TEST(test_unaligned_and_high_addresses_are_not_remembered_but_right) {
     static const uintptr_t odd[] = {
         0, 0x1008, 0x1001, 0x100F, UINT64_C(1) << 48 | 0x1000, UINT64_C(0xFFFF) << 48 | 0x1000};

@@ -6,7 +6,7 @@
 
 static const size_t impossible[] = {PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, SIZE_MAX, (size_t)1 << 62, (size_t)3 << 61};
 
-/* Outside the slow path no countdown is negative, so none of these sizes can make it wrap. */
+/* Outside the slow path the countdown is never negative, so none of these sizes can make it wrap. */
 static void ask_for_the_impossible(void) {
     for (int i = 0; i < 200; i++) {
         fail_to_allocate(impossible[i * i % 5]);

@@ -1,4 +1,4 @@
-/* Sessions of the CPU profiler: which threads are sampled, how much samples weigh, and which calls are harmless. */
+/* Sessions of the CPU profiler: which threads are sampled, what weight samples have, and which calls are harmless. */
 #include "clock.h"
 #include "cpu.h"
 #include "log.h"
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MS UINT64_C(1000000)
-/* Eleven days: even the first tick, which comes anywhere within an interval, does not come during a test. */
+/* Eleven days. The first tick can come at any point within an interval, but practically never during a test. */
 #define SELDOM (1000000000 * MS)
 
 static void start(uint64_t interval_ns, bool wall) {
@@ -124,7 +124,7 @@ TEST(test_a_signal_that_comes_after_the_end_does_nothing) {
     spprof_cpu_stop();
     assert_true(sp_tick_send(sp_thread_kernel_id(), cookie));
     start(SELDOM, false);
-    assert_true(sp_tick_send(sp_thread_kernel_id(), cookie)); /* of the last session */
+    assert_true(sp_tick_send(sp_thread_kernel_id(), cookie)); /* the tick of the previous session */
     assert_int_equal(stats().samples, 0);
 }
 
@@ -238,7 +238,7 @@ TEST(test_a_dropped_sample_loses_no_time) {
     int number;
     uint64_t cookie;
     assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &number, &cookie));
-    spprof_pause(); /* as inside the heap profiler */
+    spprof_pause(); /* as if inside the heap profiler */
     burn(5 * MS);
     sp_tick_send(sp_thread_kernel_id(), cookie);
     spprof_resume();
@@ -269,7 +269,7 @@ TEST(test_in_wall_mode_a_sleeping_thread_is_sampled) {
     uint64_t begin = sp_clock_monotonic_ns();
     uint64_t passed = 0;
     totals own = {0};
-    while (own.samples < 20 || own.weight_ns + 50 * MS < passed * 9 / 10) { /* may be late once after a long pause */
+    while (own.samples < 20 || own.weight_ns + 50 * MS < passed * 9 / 10) { /* may be late once, after a long pause */
         sp_thread_pause();
         passed = sp_clock_monotonic_ns() - begin;
         own = totals_of(sp_thread_kernel_id());
@@ -284,11 +284,11 @@ TEST(test_in_wall_mode_a_sleeping_thread_is_sampled) {
 static _Atomic uint32_t worker_ids[16];
 static pthread_barrier_t barrier;
 
-/* Covered and uncovered time together are the whole of the clock since `begin`. */
+/* Check that covered and uncovered time add up to the time on the thread's clock since `begin`. */
 static void check_own_weight(uint64_t begin_at_least, uint64_t begin_at_most) {
     uint64_t before = sp_clock_thread_cpu_ns(), uncovered;
     totals own;
-    do { /* until no sample came in between */
+    do { /* until no sample arrived between the two reads */
         own = totals_of(sp_thread_kernel_id());
         uncovered = thread_of(sp_thread_kernel_id()).uncovered_ns;
     } while (own.samples != totals_of(sp_thread_kernel_id()).samples);
@@ -336,7 +336,7 @@ static bool is_told_what_it_used(uint32_t thread_id) {
     return told >= before && told <= sp_clock_thread_cpu_ns();
 }
 
-/* While a thread is young its time is estimated; its first own samples correct the estimate. */
+/* While a thread is young, its time is estimated. Its first samples of its own correct the estimate. */
 static void work_long(unsigned index, void *unused) {
     (void)unused;
     worker_ids[index] = sp_thread_kernel_id();
@@ -346,7 +346,7 @@ static void work_long(unsigned index, void *unused) {
 
 TEST(test_threads_that_start_later_are_sampled_from_their_birth_on) {
     start(MS, false);
-    burn(50 * MS); /* the process's time limits the threads' estimates */
+    burn(50 * MS); /* the process's total time limits the threads' estimates */
     run_threads(4, work_long, NULL);
     spprof_cpu_stop();
     for (unsigned i = 0; i < 4; i++) assert_true(totals_of(worker_ids[i]).samples >= 3);
@@ -377,8 +377,8 @@ static uint64_t weight_without(uint32_t thread_id) {
     return weight_ns;
 }
 
-/* A thousand threads of 1 ms, at an interval of 10 ms: fewer than 30 of a hundred points fall on them once in 10^19,
- * and those from before the kernel looked count with its next look. */
+/* A thousand threads of 1 ms, at an interval of 10 ms: a hundred points are expected to fall on them, and fewer than
+ * 30 do only once in 10^19. Points from before the kernel looked count when it next looks. */
 TEST(test_threads_that_are_too_short_for_a_tick_of_their_own_are_sampled) {
     if (!sp_tick_comes_to_running_thread()) return;
     start(10 * MS, false);
@@ -389,7 +389,7 @@ TEST(test_threads_that_are_too_short_for_a_tick_of_their_own_are_sampled) {
     assert_true(told + totals_of(sp_thread_kernel_id()).weight_ns <= stats().process_ns);
 }
 
-/* The test, not the kernel, chooses the thread: the tick arrives at one that sleeps. */
+/* The test, not the kernel, chooses the thread: the tick arrives on a thread that is sleeping. */
 static void *sleep_till_the_end(void *unused) {
     sigset_t none, unblocked;
     sigfillset(&none);
@@ -407,7 +407,7 @@ TEST(test_a_tick_that_wakes_a_sleeping_thread_is_no_sample_of_it) {
     sigfillset(&all);
     pthread_barrier_init(&barrier, NULL, 2);
     start(MS, false);
-    pthread_sigmask(SIG_BLOCK, &all, NULL); /* so that the sleeper gets the process's signals */
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* so that the sleeping thread gets the process's signals */
     pthread_create(&sleeper, NULL, sleep_till_the_end, NULL);
     pthread_barrier_wait(&barrier);
     burn(300 * MS);
@@ -417,7 +417,7 @@ TEST(test_a_tick_that_wakes_a_sleeping_thread_is_no_sample_of_it) {
     spprof_cpu_stop();
 }
 
-/* The weights claim ten times the time used: the total stays what the process used. */
+/* The weights claim ten times the time used, but the total stays at the time that the process used. */
 TEST(test_estimates_are_no_more_than_the_process_used) {
     start(SELDOM, false);
     burn(20 * MS);
@@ -495,7 +495,7 @@ TEST(test_threads_that_block_the_signal_are_known_as_such) {
 static void profile_in_child(void *unused) {
     (void)unused;
     CHECK(spprof_cpu_is_active());
-    CHECK(stats().weight_ns <= sp_clock_process_cpu_ns()); /* nothing of the parent's */
+    CHECK(stats().weight_ns <= sp_clock_process_cpu_ns()); /* contains nothing of the parent's */
     while (totals_of(sp_thread_kernel_id()).samples < 3) burn(MS);
     CHECK(spprof_cpu_stop() == SPPROF_CPU_OK);
     CHECK(stats().threads == 1);

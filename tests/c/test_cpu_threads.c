@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Without timers, so that ids need not belong to threads. */
+/* Start without timers, so that ids need not belong to real threads. */
 static void begin(const char *capacity) {
     setenv("SPPROF_CPU_THREADS_MAX", capacity, 1);
     assert_true(sp_profiler_create());
@@ -189,11 +189,11 @@ static double uniform(uint64_t *random) {
     return (double)((next_random(random) >> 11) + 1) * 0x1p-53;
 }
 
-/* A program that ran one thread after the other, and what is reported about it. The kernel looks at a random phase of
- * each. */
+/* A simulated program that ran one thread after another, and the time that is reported for it. The kernel looks at
+ * each thread at a random phase. */
 typedef struct machine {
     uint64_t random, process_ns, next_point_ns, pool;
-    double told[2]; /* the first half of each thread's life, and the second */
+    double told[2]; /* reported for the first half of each thread's life, and for the second */
 } machine;
 
 static uint64_t take_due(machine *on, uint64_t process_ns) {
@@ -205,7 +205,8 @@ static uint64_t take_due(machine *on, uint64_t process_ns) {
     return due * INTERVAL;
 }
 
-/* A tick of the process's timer and, for a grown-up thread, one of its own. Returns the weight of the samples. */
+/* Simulate a tick of the process's timer and, for a grown-up thread, one of its own. Return the weight of the
+ * samples. */
 static uint64_t look(machine *on, sp_thread_slot *slot, uint64_t now_ns, uint64_t *own_next_ns) {
     uint64_t due_ns = take_due(on, on->process_ns + now_ns);
     if (slot->young && due_ns > 0 && now_ns >= GROWN_UP) {
@@ -230,8 +231,9 @@ static void live(machine *on, uint64_t life_ns) {
     if (sp_threads_live() >= 64) sp_threads_list(UINT64_MAX);
 }
 
-/* There are 40,000 points in 400 s: halves have standard errors of 0.35 %, here the same in each run. `late`: how
- * much time a thread's own samples, which also stand for what came before them, may move into the second half. */
+/* There are 40,000 points in 400 s, so each half has a standard error of 0.35 %, which is the same in each run.
+ * `late`: how much time a thread's own samples, which also represent the time before them, may move into the second
+ * half. */
 static void check_that_halves_are_told(uint64_t shortest_ns, uint64_t longest_ns, double late) {
     machine on = {.random = 20261129};
     begin_young();

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Serves requests of up to 512 bytes itself, and passes larger ones on to malloc. */
+/* A pool that serves requests of up to 512 bytes itself, and passes larger ones on to malloc. */
 typedef struct pool {
     char room[4096];
     size_t used;
     size_t asked;      /* the size of the last request */
     size_t refused;    /* larger requests fail */
-    bool owns_nothing; /* reallocs are passed on, whatever their size */
+    bool owns_nothing; /* reallocs are passed on regardless of their size */
 } pool;
 
 static pool the_pool;
@@ -67,8 +67,8 @@ static spprof_stats stats(void) {
         pool_free(&the_pool, block);                                                                                   \
     } while (0)
 
-/* The hook counts what the pool keeps; malloc's hook counts what the pool passes on, with the size that arrives
- * there. */
+/* The hook counts the requests that the pool keeps; malloc's hook counts those that the pool passes on, with the
+ * size that arrives there. */
 TEST(test_a_request_to_a_pool_is_counted_once) {
     spprof_allocator hooks = hooks_of_the_pool();
     assert_counted(1, hooks.malloc(hooks.ctx, 1));
@@ -125,7 +125,7 @@ TEST(test_a_sample_of_a_pool_lives_and_dies_at_malloc) {
     assert_live(0, 0);
 }
 
-/* If a block of 513 bytes is unavailable, the few requested bytes may still be available. */
+/* If a block of 513 bytes is unavailable, the few bytes that were requested may still be available. */
 TEST(test_a_pool_that_cannot_hand_a_sample_down_serves_the_request) {
     spprof_allocator hooks = hooks_of_the_pool();
     the_pool.refused = 512;
@@ -154,7 +154,8 @@ static void plain_free(void *ctx, void *block) {
     free(block);
 }
 
-/* Below a pool's hook, and above malloc's: the lowest hook that counts learns that the realloc is already counted. */
+/* The hook is below a pool's hook and above malloc's. It tells the lowest hook that counts that the realloc is
+ * already counted. */
 TEST(test_a_hook_that_only_follows_frees_hands_on_what_is_already_counted) {
     spprof_allocator plain = {NULL, plain_malloc, plain_calloc, plain_realloc, plain_free};
     spprof_allocator direct = spprof_direct_hooks(SPPROF_DOMAIN_RAW, &plain);

@@ -1,4 +1,4 @@
-/* Values read from bytes: what they are, the reader's position afterwards, and what is refused. */
+/* Values read from bytes: the result, the reader's position afterwards, and which bytes are refused. */
 #include "dwarf_reader.h"
 
 #include "dwarf_bytes.h"
@@ -67,7 +67,7 @@ TEST(test_unsigned_leb128) {
         {1, {0x7F}, 127},
         {2, {0x80, 0x01}, 128},
         {3, {0xE5, 0x8E, 0x26}, 624485},
-        {4, {0x81, 0x80, 0x80, 0x00}, 1}, /* padded, as assemblers do if they patch later */
+        {4, {0x81, 0x80, 0x80, 0x00}, 1}, /* padded, as by assemblers that patch the value later */
         {9, {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F}, INT64_MAX},
         {10, {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01}, UINT64_MAX},
         {10, {0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00}, 1},
@@ -214,7 +214,7 @@ TEST(test_a_pointer_of_any_encoding_is_skipped_by_its_size) {
 TEST(test_an_aligned_pointer_is_skipped_with_what_is_before_it) {
     for (unsigned before = 0; before < 8; before++) {
         const uint8_t bytes[24] = {0};
-        sp_dwarf_reader reader = reader_of(bytes, 16); /* at a multiple of 8, like the guard */
+        sp_dwarf_reader reader = reader_of(bytes, 16); /* starts at a multiple of 8, because the guard page does */
         reader.at += before;
         sp_dwarf_skip_pointer(&reader, ALIGNED);
         assert_false(reader.failed);

@@ -1,4 +1,4 @@
-/* Reading the descriptions themselves, in every encoding, and which are refused. */
+/* Reading the descriptions themselves: every encoding, and the descriptions that are refused. */
 #include "eh_assembler.h"
 
 /* ---- CIE ---- */
@@ -15,7 +15,7 @@ TEST(test_versions_of_a_cie) {
     }
 }
 
-/* One byte, or from version 3 on as many as needed. */
+/* The column is one byte, or from version 3 on as many bytes as needed. */
 TEST(test_the_return_column_is_one_that_is_counted) {
     enum { COLUMN_AT = 4 + 4 + 1 + 3 + 2 }; /* after length, id, version, "zR", factors */
     for (unsigned column = 0; column < 256; column++) {
@@ -63,9 +63,9 @@ TEST(test_augmentations) {
         {"zRB", 1, {USUAL}, true, false},
         {"zRBS", 1, {USUAL}, true, true},
         {"zLR", 2, {0x1B, USUAL}, true, false},
-        {"zR", 4, {USUAL, 1, 2, 3}, true, false}, /* more data than the letters announce */
+        {"zR", 4, {USUAL, 1, 2, 3}, true, false}, /* more data than the letters call for */
         {"zRX", 3, {USUAL, 1, 2}, true, false},   /* an unknown letter */
-        {"zXR", 3, {1, 2, USUAL}, false, false},  /* which hides the encoding of addresses */
+        {"zXR", 3, {1, 2, USUAL}, false, false},  /* an unknown letter that hides the encoding of addresses */
         {"zPLR", 7, {INDIRECT | USUAL, 1, 2, 3, 4, 0x1B, USUAL}, true, false},
         {"zPLR", 11, {ABSPTR, 1, 2, 3, 4, 5, 6, 7, 8, 0x1B, USUAL}, true, false},
         {"zPLR", 5, {UDATA2, 1, 2, 0x1B, USUAL}, true, false},
@@ -101,14 +101,14 @@ TEST(test_an_aligned_personality_is_skipped_with_what_is_before_it) {
         data[1 + padding + 8] = USUAL;
         size_t cie = put_cie(1, "zPR", data, 1 + padding + 8 + 1);
         put_pair(CODE, put_fde(cie, USUAL, CODE, 0x100, true));
-        while (size % 8 != 0) put(0, 1); /* the image ends at a guard page and is aligned; so is its start */
+        while (size % 8 != 0) put(0, 1); /* the image ends at a guard page; its end is aligned, so its start is too */
         assert_true(load_and_find(CODE));
         assert_function(CODE, 0x100);
     }
 }
 
 TEST(test_without_augmentation_addresses_are_absolute) {
-    static const char *const letters[] = {"", "R", "S", "eh"}; /* without a leading z, or too old */
+    static const char *const letters[] = {"", "R", "S", "eh"}; /* the letters have no leading z, or are too old */
     for (size_t i = 0; i < LENGTH(letters); i++) {
         start_section();
         size_t cie = put_cie(1, letters[i], (const uint8_t[]){0}, 0);
@@ -126,14 +126,14 @@ TEST(test_without_augmentation_addresses_are_absolute) {
 TEST(test_a_cie_that_is_none_or_not_there_is_refused) {
     start_with_one_function();
     size_t id_at = entry_of_the_first_pair() + 4;
-    const uint64_t ids[] = {0, 4, 1, id_at + 1, UINT32_MAX, 0x80000000}; /* 0: itself a CIE, 4: itself */
+    const uint64_t ids[] = {0, 4, 1, id_at + 1, UINT32_MAX, 0x80000000}; /* 0: a CIE itself, 4: refers to itself */
     for (size_t i = 0; i < LENGTH(ids); i++) {
         put_at(id_at, ids[i], 4);
         assert_false(load_and_find(CODE));
     }
     put_at(id_at, id_at - FIRST_ENTRY, 4);
     assert_true(load_and_find(CODE));
-    put_at(FIRST_ENTRY + 4, 1, 4); /* the CIE's id: now it is an FDE */
+    put_at(FIRST_ENTRY + 4, 1, 4); /* overwrites the CIE's id, so that it becomes an FDE */
     assert_false(load_and_find(CODE));
 }
 
@@ -141,7 +141,7 @@ TEST(test_a_cie_that_is_none_or_not_there_is_refused) {
 
 TEST(test_addresses_in_every_encoding) {
     static const uint8_t formats[] = {ABSPTR, ULEB, UDATA2, UDATA4, UDATA8, SLEB, SDATA2, SDATA4, SDATA8};
-    enum { NEAR = 0x2000 }; /* two bytes reach it */
+    enum { NEAR = 0x2000 }; /* an offset of two bytes reaches it */
     for (size_t i = 0; i < LENGTH(formats); i++) {
         start_section();
         size_t cie = put_usual_cie(formats[i] | PCREL);

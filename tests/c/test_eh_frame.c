@@ -1,4 +1,4 @@
-/* Which function's description is found for an address, with any header, and what is refused. */
+/* Which function's description is found for an address, with any kind of header, and which sections are refused. */
 #include "eh_assembler.h"
 
 /* ---- Which function ---- */
@@ -21,7 +21,7 @@ TEST(test_a_function_is_found_by_its_first_and_its_last_byte) {
     }
 }
 
-/* Consecutive functions, some after a gap; their descriptions in another order. */
+/* Consecutive functions, some of them after a gap, whose descriptions are in a different order. */
 typedef struct function {
     uint64_t start, length;
     size_t entry;
@@ -117,7 +117,7 @@ TEST(test_tables_of_another_kind_are_not_used) {
     static const uint8_t encodings[] = {DATAREL | UDATA4, DATAREL | SDATA8, PCREL | SDATA4, ABSPTR, OMIT};
     for (size_t i = 0; i < LENGTH(encodings); i++) {
         start_with_one_function();
-        put_at(PAIRS_AT + 4, 0, 4); /* a search here would find nothing */
+        put_at(PAIRS_AT + 4, 0, 4); /* a search in this table would find nothing */
         assert_false(load_and_find(CODE));
         bytes[TABLE_ENCODING_AT] = encodings[i];
         assert_true(load_and_find(CODE));
@@ -150,7 +150,7 @@ TEST(test_pairs_that_lead_out_of_the_image_are_refused) {
     assert_false(load_and_find(CODE));
 }
 
-/* The header is behind the entries, and its only pair ends the image. */
+/* The header is behind the entries, and its only pair is at the end of the image. */
 TEST(test_more_pairs_than_there_is_room_for_are_refused) {
     start_with_one_function();
     size_t entry = entry_of_the_first_pair(), header = size;
@@ -164,7 +164,7 @@ TEST(test_more_pairs_than_there_is_room_for_are_refused) {
     }
 }
 
-/* A wrong table: the pair found belongs to another function. */
+/* The table is wrong: the pair found belongs to another function. */
 TEST(test_a_description_that_does_not_hold_the_address_is_not_handed_out) {
     start_with_one_function();
     put_at(PAIRS_AT, CODE - 0x10, 4);
@@ -223,7 +223,7 @@ TEST(test_lengths_that_are_reserved_or_too_long_are_refused) {
     }
 }
 
-/* With its table and without it, truncated to every shorter length. */
+/* The section is read with its table and without it, truncated to every shorter length. */
 TEST(test_of_an_image_that_is_cut_off_nothing_outside_is_read) {
     start_with_one_function();
     for (unsigned with_table = 2; with_table-- > 0;) {
@@ -256,7 +256,7 @@ static void put_small_entries(uint8_t *at, size_t count) {
 TEST(test_a_search_from_the_first_entry_is_bounded) {
     start_with_one_function();
     forget_table();
-    enum { OWN = 2 }; /* the CIE, the FDE */
+    enum { OWN = 2 }; /* the CIE and the FDE */
     for (unsigned too_many = 0; too_many < 2; too_many++) {
         size_t others = SP_EH_SEARCHED_MAX - OWN + too_many, own = size - FIRST_ENTRY;
         size_t whole = FIRST_ENTRY + 8 * others + own;

@@ -16,7 +16,7 @@
 
 static sp_stack_table table;
 
-/* The n-th stack: depths differ, and each frame encodes n. */
+/* Make the n-th stack: depths differ, and each frame encodes n. */
 static uint32_t depth_of(uint64_t n) {
     return 1 + (uint32_t)(n * 7 % 40);
 }
@@ -31,7 +31,7 @@ static sp_stack_record *intern(uint64_t n) {
     return intern_in(&table, n);
 }
 
-/* Return false if it is the mark of a full table. */
+/* Return whether the record is the n-th stack, or false if it is the mark of a full table. */
 static bool is_stack(const sp_stack_record *record, uint64_t n) {
     if (sp_stack_is_marked(record)) return false;
     CHECK(record->count == depth_of(n));
@@ -51,7 +51,7 @@ static void free_sample(sp_stack_record *record, spprof_weight weight) {
     sp_stack_sums_free(&record->sums, &weight);
 }
 
-/* Including what was live at each peak. */
+/* Return the sums over all stacks, including what was live at each peak. */
 static spprof_site sum_of(sp_stack_table *of) {
     spprof_site sum = {0};
     uint32_t slot = 0;
@@ -95,7 +95,7 @@ static struct {
 static size_t held_count;
 static spprof_site expected;
 
-/* Each id ever seen, and its stack: a table of ids with open addressing. */
+/* Every id that has been seen, and its stack: a hash table of ids with open addressing. */
 static struct {
     uint64_t id, n;
 } met[IDS];
@@ -118,7 +118,7 @@ static void model_allocate(uint64_t *random) {
     if (is_stack(record, n))
         assert_never_another(record->id, n);
     else
-        assert_int_equal(before, MAX); /* only a full table marks */
+        assert_int_equal(before, MAX); /* only a full table marks stacks */
     add_sample(record, weight);
     expected.allocated.samples++, expected.live.samples++;
     expected.allocated.bytes += weight.bytes, expected.allocated.objects += weight.objects;
@@ -145,7 +145,7 @@ TEST(test_whatever_is_evicted_held_stacks_stay_and_totals_are_exact) {
     uint64_t random = 5;
     sp_stack_table_create(&table, MAX);
     for (int step = 0; step < STEPS; step++) {
-        uint64_t wanted = step / 1000 % 2 ? 8 : HELD_MAX - 10; /* alternately, hardly any are held and too many are */
+        uint64_t wanted = step / 1000 % 2 ? 8 : HELD_MAX - 10; /* hardly any held stacks, then too many */
         if (held_count < HELD_MAX && (held_count == 0 || random_below(&random, 2 * wanted) >= held_count))
             model_allocate(&random);
         else
@@ -182,7 +182,7 @@ TEST(test_a_stack_in_flight_stays_whatever_comes) {
     assert_true(is_stack(record, 0));
     sp_stack_release(record);
     for (uint64_t n = 1; n < 100 * MAX; n++) pass_through(n);
-    assert_null(sp_stack_table_get(&table, id)); /* only then does it leave */
+    assert_null(sp_stack_table_get(&table, id)); /* it leaves only now */
 }
 
 TEST(test_a_stack_that_comes_back_has_another_id) {
@@ -269,7 +269,7 @@ TEST(test_memory_is_bounded_over_a_million_new_stacks) {
     assert_true(table.index.used <= 1024);
 }
 
-/* Every depth, so that every size class is used; then from the deepest to the shallowest. */
+/* Enter stacks of every depth, so that every size class is used, then go from the deepest to the shallowest. */
 TEST(test_records_of_all_sizes_do_not_overlap) {
     static uint64_t frames[SPPROF_STACK_FRAMES_MAX];
     static sp_stack_record *all[SPPROF_STACK_FRAMES_MAX + 1];
@@ -314,7 +314,7 @@ static void hammer(unsigned thread, int steps) {
     }
 }
 
-/* Return the first interpreted frame; native ones of the thread's start may come before it. */
+/* Return the first interpreted frame. Native frames from the thread's start may come before it. */
 static uint64_t interpreted(const uint64_t *frames, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         if (frames[i] & SPPROF_FRAME_INTERPRETED) return frames[i];
@@ -347,7 +347,7 @@ static void check_moment(uint64_t *samples_before) {
               frame == spprof_frame_interpreted(SPPROF_CODE_STACKS_FULL, 0));
     }
     for (size_t i = 0; i < count; i++) ever += sites[i].allocated.samples;
-    CHECK(ever >= *samples_before); /* what is folded meanwhile counts once */
+    CHECK(ever >= *samples_before); /* samples folded during the copy count once */
     *samples_before = ever;
 }
 
@@ -427,7 +427,7 @@ TEST(test_a_stack_is_held_once_for_each_sample_that_is_live_or_in_flight) {
 static _Atomic uint32_t handled;
 static _Atomic bool main_ended;
 
-/* Like a tick of the CPU profiler: interns wherever it arrives, even in the table's own code. */
+/* Like a tick of the CPU profiler, this handler interns a stack wherever it arrives, even in the table's own code. */
 static void intern_in_handler(int number) {
     (void)number;
     uint32_t n = atomic_fetch_add(&handled, 1);
@@ -502,7 +502,7 @@ TEST(test_children_forked_while_others_evict_go_on_evicting) {
     assert_settled();
 }
 
-/* Half-finished changes of another thread of the parent, step by step. */
+/* Simulates changes that another thread of the parent had half finished, step by step. */
 
 static sp_stack_record *leaving;
 
@@ -515,7 +515,7 @@ static void begin_leaving(bool folding) {
         if (n == 5) leaving = record;
         sp_stack_release(record);
     }
-    table.eviction.state = SP_EVICTING | 3; /* and snapshots were in progress */
+    table.eviction.state = SP_EVICTING | 3; /* snapshots are in progress as well */
     table.eviction.leaving = leaving;
     leaving->holders = SP_STACK_LEAVING;
     if (!folding) return;
@@ -552,7 +552,7 @@ TEST(test_a_claimed_record_leaves_a_child_later) {
 
 TEST(test_half_a_fold_is_completed_in_a_child) {
     begin_leaving(true);
-    table.folded.record.sums.allocated.samples = 1; /* and nothing else so far */
+    table.folded.record.sums.allocated.samples = 1; /* and nothing else has been written yet */
     assert_repaired(9);
 }
 

@@ -3,7 +3,7 @@
 
 #include "dwarf_bytes.h"
 
-/* Operations, by the standard's numbers. */
+/* Operations, numbered as in the standard. */
 #define ADDR(value) 0x03, U8(value)
 #define DEREF 0x06
 #define CONST1U(value) 0x08, (value)
@@ -55,7 +55,8 @@
 #define LEAST CONST8U(UINT64_C(1) << 63)
 #define STACK_SLOTS 8
 
-/* The program's stack, and registers: number 1 points at its first word, and number 2 is unknown. */
+/* The simulated program's stack and registers. Register 1 points at the stack's first word, and register 2 is
+ * unknown. */
 static uintptr_t *slots;
 static sp_stack_memory memory;
 static sp_registers registers;
@@ -161,7 +162,7 @@ TEST(test_words_that_are_not_there_are_refused) {
     set_up();
     assert_refused(DUP);
     assert_refused(DROP);
-    assert_refused(LIT(1), DROP); /* nothing is left as the result */
+    assert_refused(LIT(1), DROP); /* no value is left as the result */
     assert_refused(LIT(1), OVER);
     assert_refused(LIT(1), LIT(2), PICK(2));
     assert_refused(LIT(1), SWAP);
@@ -283,7 +284,7 @@ TEST(test_jumps_forward_and_back) {
     assert_value(2, LIT(1), LIT(0), BRA(1), LIT(2));
     assert_value(1, LIT(1), LIT(5), BRA(1), LIT(2));
     assert_value(7, LIT(7), SKIP(0)); /* just after the last operation */
-    /* 3 · 2⁴, with a counter on top of the product. */
+    /* Computes 3 · 2⁴, with a counter on top of the product. */
     assert_value(48, LIT(3), LIT(4), SWAP, LIT(1), SHL, SWAP, LIT(1), MINUS, DUP, BRA(-10), DROP);
 }
 
@@ -294,10 +295,10 @@ TEST(test_jumps_out_of_the_expression_are_refused) {
     assert_refused(LIT(1), SKIP(-5));
     assert_refused(LIT(1), SKIP(-0x8000));
     assert_refused(LIT(1), LIT(1), BRA(-6));
-    assert_value(1, LIT(1), LIT(0), BRA(-6)); /* not taken */
+    assert_value(1, LIT(1), LIT(0), BRA(-6)); /* jump not taken */
 }
 
-/* The byte before the expression would end it correctly. */
+/* If it were read, the byte before the expression would end it correctly. */
 TEST(test_a_jump_to_the_byte_before_the_expression_is_refused) {
     set_up();
     const uint8_t *copy = copy_before_a_guard((uint8_t[]){LIT(0), BRA(-4), LIT(7)}, 5);
@@ -368,7 +369,7 @@ TEST(test_operands_that_are_cut_off_are_refused) {
 /* ---- From real tables ---- */
 
 #if defined(__x86_64__)
-/* An entry of the PLT: 16 bytes; the push comes before byte 11. */
+/* An entry of the PLT: it has 16 bytes, and the push comes before byte 11. */
 TEST(test_the_cfa_in_a_procedure_linkage_table) {
     set_up();
     for (uintptr_t pc = 0x401020; pc < 0x401030; pc++) {

@@ -1,5 +1,6 @@
-/* Code that an interpreter generated. The walk leaves it through the call of the evaluation loop that runs it, whose
- * anchor is known. The loop can be any function here, and the generated code has neither a table nor a frame pointer.
+/* Code that an interpreter generated. The walk leaves it through the call of the evaluation loop that runs it, because
+ * that call's anchor is known. Any function can play the loop here, and the generated code has neither a table nor a
+ * frame pointer.
  */
 #include "generated.h"
 
@@ -10,7 +11,7 @@
 #include <sys/mman.h>
 
 #define PAGE 4096
-#define LOOP 3 /* above take_stack, its caller and the generated code */
+#define LOOP 3 /* frames below the loop's: take_stack, its caller and the generated code */
 
 static specimen_trace trace;
 static sp_last_walks last;
@@ -51,8 +52,8 @@ static void learn_loop(void) {
     assert_true(sp_generated_learn(&frame, (uintptr_t)anchors[1]));
 }
 
-/* First without generated code, so that there is something to learn from, then with it: both from one call site, so
- * that the loop's frame is the same. */
+/* Run the script first without generated code, so that the loop's frame can be learned, then with it. Both runs
+ * start at one call site, so that the loop's frame is the same. */
 static void run_twice(specimen_function *of_loop, specimen_function *leaf) {
     specimen_function *generated = generate();
     for (int with_code = 0; with_code < 2; with_code++) {
@@ -68,7 +69,7 @@ static void check_left_out(specimen_function *of_loop) {
     run_twice(of_loop, take_stack);
     assert_false(taken.truncated);
     for (size_t i = 1; i <= 2; i++) assert_int_equal(taken.addresses[i], trace.returns[trace.depth - i]);
-    assert_int_equal(taken.ends[2], loop.sp); /* of the function that the code called */
+    assert_int_equal(taken.ends[2], loop.sp); /* the end of the function that the code called */
     assert_int_equal(taken.addresses[3], loop.address);
     assert_int_equal(taken.ends[3], trace.ends[1]);
     assert_int_equal(taken.addresses[4], trace.returns[1]);
@@ -85,7 +86,7 @@ TEST(test_generated_code_is_left_out_below_a_loop_that_keeps_a_frame_pointer) {
 
 /* ---- Interrupted in generated code ---- */
 
-/* The state in which a signal finds generated code: somewhere below the loop's frame, with any frame pointer. */
+/* Build the state in which a signal finds generated code: somewhere below the loop's frame, with any frame pointer. */
 static __attribute__((noinline)) void take_in_code(specimen_trace *at) {
     SPECIMEN_ENTER(at);
     sp_registers registers = {.known = 0};
@@ -142,7 +143,7 @@ static void take_anchors_away(void) {
     taken.word_count = 0;
 }
 
-/* Below the generated code, on another stack, and the anchor of frames that belong to no call. */
+/* The wrong anchors: one below the generated code, one on another stack, and that of frames that belong to no call. */
 static void leave_wrong_anchors(void) {
     anchors[0] = loop.sp - PAGE * 100;
     anchors[1] = UINT64_C(1) << 46;

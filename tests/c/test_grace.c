@@ -1,4 +1,4 @@
-/* Grace periods compared with a naive model: which readers were inside when one began. */
+/* Grace periods compared with a naive model that records which readers were inside when a period began. */
 #include "grace.h"
 #include "support.h"
 
@@ -47,7 +47,7 @@ TEST(test_readers_that_follow_one_another_without_end_do_not_keep_a_period_from_
     for (int i = 0; i < 10; i++) assert_false(sp_grace_is_over(&grace, &seen));
     uint32_t last = before;
     bool over = false;
-    for (int i = 0; i < 10 && !over; i++) { /* a reader is inside at every moment */
+    for (int i = 0; i < 10 && !over; i++) { /* a reader is always inside */
         uint32_t next = sp_grace_enter(&grace);
         sp_grace_leave(&grace, last);
         last = next;

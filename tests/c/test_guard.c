@@ -33,7 +33,7 @@ TEST(test_pausing_is_of_one_thread) {
 
 static uintptr_t walked;
 
-/* A walker's allocations are not sampled, or it would never end. */
+/* A walker's allocations are not sampled; otherwise the recursion would never end. */
 static size_t walker_that_allocates(uint64_t *frames, size_t capacity, bool *depth_limited) {
     (void)frames, (void)capacity, (void)depth_limited;
     allocate(5000 + walked++, 64);
@@ -48,7 +48,7 @@ TEST(test_what_is_allocated_while_a_stack_is_taken_is_not_sampled) {
     assert_live(10, 100);
 }
 
-/* Between begin and end the thread is inside the engine, so an allocator built on another counts once. */
+/* Between begin and end the thread is inside the engine, so an allocator that is built on another one counts once. */
 TEST(test_a_nested_allocation_is_counted_once) {
     start(0);
     spprof_ticket outer;
@@ -62,7 +62,8 @@ TEST(test_a_nested_allocation_is_counted_once) {
     assert_live(2, 200);
 }
 
-/* A handler that interrupts the engine and frees cannot take its locks: the engine's next call does the work. */
+/* A handler that interrupts the engine and frees a block cannot take the engine's locks: the engine's next call does
+ * the work. */
 TEST(test_a_free_inside_the_guard_is_done_by_the_next_call) {
     start(0);
     allocate(1, 100);
@@ -80,7 +81,7 @@ TEST(test_a_free_inside_the_guard_is_done_by_the_next_call) {
     assert_live(0, 0);
 }
 
-/* The freed address is returned again before the list was processed. */
+/* The freed address is returned again before the list has been processed. */
 TEST(test_a_pending_free_never_ends_the_next_sample_at_its_address) {
     start(0);
     allocate(1, 100);

@@ -171,7 +171,8 @@ TEST(test_only_hosts_that_no_name_server_answers_for_are_own) {
     assert_false(sp_http_is_own_host((sp_http_text){"box", 3}, ""));
 }
 
-/* Mutations of a request, followed by memory that a sanitizer build poisons: none is read beyond its end. */
+/* The input is mutations of a request. A sanitizer build poisons the memory after it: nothing is read beyond its
+ * end. */
 TEST(test_any_bytes_are_a_request_or_none) {
     static const char seed[] = "GET /a?token=b&c=d HTTP/1.1\r\nHost: [::1]:1\r\nAuthorization: Bearer x\r\n\r\n";
     static const char pieces[] = "\r\n :?&=[]/GET1.0\x00\xff";

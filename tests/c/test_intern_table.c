@@ -76,7 +76,7 @@ TEST(test_different_contents_of_one_hash_are_told_apart) {
     assert_null(find(77, 2000));
 }
 
-/* The home is the last slot of each level, so probing continues at its beginning. */
+/* The home is the last slot of each level, so probing wraps around to the level's beginning. */
 TEST(test_probes_wrap_around_the_end_of_a_level) {
     sp_intern_table_create(&table, NO_LIMIT);
     for (uint64_t i = 0; i < 1500; i++) assert_int_equal(add(&records[i], UINT64_MAX - i % 3, i), SP_INTERN_ADDED);
@@ -132,7 +132,8 @@ TEST(test_a_level_that_finds_no_memory_leaves_the_others_readable) {
     assert_int_equal(records[768].head.id, 769);
 }
 
-/* A shortage uses up neither ids nor slots: once there is memory again, there is room again. Three levels hold 5376. */
+/* A shortage uses up neither ids nor slots: once memory is available again, there is room again. Three levels hold
+ * 5376. */
 TEST(test_a_page_that_finds_no_memory_uses_up_no_room) {
     sp_intern_table_create(&table, 5376);
     for (uint64_t i = 0; i < 1023; i++) assert_int_equal(add(&records[i], spread(i), i), SP_INTERN_ADDED);
@@ -158,7 +159,7 @@ static record made[THREADS][CONTENTS];
 static record *mine[THREADS][CONTENTS];
 static _Atomic uint32_t additions;
 
-/* All threads intern the same contents, each in a different order. */
+/* All threads intern the same content, each in a different order. */
 static void intern_all(unsigned thread, void *argument) {
     (void)argument;
     for (uint64_t step = 0; step < CONTENTS; step++) {
@@ -181,7 +182,7 @@ TEST(test_eight_threads_that_meet_the_same_contents_agree) {
     run_threads(THREADS, intern_all, NULL);
     assert_int_equal(table.count, additions);
     assert_int_equal(table.last_id, additions);
-    assert_in_range(additions, CONTENTS, THREADS * CONTENTS); /* racing threads may add a content more than once */
+    assert_in_range(additions, CONTENTS, THREADS * CONTENTS); /* racing threads may add duplicates */
     uint32_t resolved = 0;
     for (uint32_t id = 1; id <= table.last_id; id++) {
         record *found = (record *)sp_intern_table_get(&table, id);

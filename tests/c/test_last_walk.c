@@ -1,4 +1,4 @@
-/* Stacks walked with the last one as a guide: the result is the same, and unchanged frames need no rules. */
+/* Stacks walked with the previous one as a guide: the result is the same, and unchanged frames need no rules. */
 #include "last_walk.h"
 
 #include "rule_cache.h"
@@ -21,7 +21,8 @@ static void run(size_t length) {
     check_whole(&trace);
 }
 
-/* No function that needs every register, and only as many large ones as fit on a thread's stack. */
+/* Return a random function. It is never one that needs every register, and there are only as many large ones as fit
+ * on a thread's stack. */
 static specimen_function *random_function(void) {
     specimen_function *const *const ways[] = {specimen_without_frame_pointer, specimen_with_frame_pointer,
                                               specimen_unoptimized};
@@ -39,7 +40,8 @@ static uint64_t misses_of(size_t length) {
     return sp_unwind_read_counters().misses - before;
 }
 
-/* Sometimes one function changes, sometimes the length of the leaf part, and always the values that functions save. */
+/* Sometimes one function changes, sometimes the length of the leaf part. The values that functions save always
+ * change. */
 static size_t change(size_t length) {
     trace.sum = random_below(&seed, 5000);
     if (random_below(&seed, 2)) script[random_below(&seed, length + 1)] = random_function();
@@ -64,7 +66,7 @@ TEST(test_stacks_that_change_anywhere_are_unwound) {
     change_and_run(3000);
 }
 
-/* Return the misses of the last of several walks from one call site. */
+/* Return the number of misses of the last of several walks from one call site. */
 static uint64_t misses_after(void (*change_something)(void)) {
     uint64_t misses = 0;
     for (size_t i = 0; i < LENGTH_MAX; i++) script[i] = specimen_without_frame_pointer[SPECIMEN_plain];
@@ -80,7 +82,7 @@ static void call_other_function(void) {
     sp_rule_cache_clear();
 }
 
-/* The rules are dropped behind the walker's back. Only the end of the stack, and frames whose CFA is stored in
+/* The rules are dropped without the walker's knowledge. Only the end of the stack, and frames whose CFA is stored in
  * memory, are looked up. */
 TEST(test_what_is_the_same_needs_no_rules) {
     sp_unwind_prepare();
@@ -103,7 +105,7 @@ static void *run_in_thread(void *unused) {
     return unused;
 }
 
-/* One thread after the other, mostly at the same address. */
+/* The threads run one after another, mostly at the same stack address. */
 TEST(test_other_threads_stacks_are_not_taken_for_ones_own) {
     sp_unwind_prepare();
     for (int i = 0; i < 100; i++) {

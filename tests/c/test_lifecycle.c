@@ -1,4 +1,4 @@
-/* Starting, stopping, shutting down, and being forked. */
+/* Starting, stopping, shutting down, and forking. */
 #include "fake_hook.h"
 #include "profiler.h"
 #include "spprof.h"
@@ -93,14 +93,14 @@ TEST(test_shutdown_before_any_start_is_final_too) {
     assert_int_equal(stats().total_samples, 0);
 }
 
-/* Calls in progress when another thread shut down. */
+/* Calls are in progress when another thread shuts down. */
 TEST(test_calls_in_flight_at_shutdown_leave_the_counters_right) {
     start(0);
     allocate(1, 100);
     spprof_ticket sampled;
     assert_false(spprof_passes(10));
     spprof_begin(&sampled, 10);
-    sp_guard_leave(&spprof_this_thread); /* as another thread would */
+    sp_guard_leave(&spprof_this_thread); /* as if on another thread */
     spprof_shutdown();
     sp_guard_enter(&spprof_this_thread);
     spprof_end(&sampled, at(2));
@@ -162,7 +162,7 @@ TEST(test_a_forked_child_goes_on_by_itself) {
     allocate(3, 5);
     release(3);
     run_in_child(go_on_in_child, NULL);
-    assert_live(2, 150); /* the parent's own */
+    assert_live(2, 150); /* unchanged in the parent */
     assert_int_equal(stats().epochs, 1);
 }
 
@@ -191,7 +191,7 @@ static void hammer(unsigned thread) {
     }
 }
 
-/* The counters match the table's list, now and later. */
+/* Check that the counters match the table's list, now and after further changes. */
 static void check_totals(void) {
     static spprof_sample listed[THREADS * OWN];
     spprof_stats now;
@@ -237,7 +237,7 @@ TEST(test_children_of_a_busy_parent_count_what_their_table_lists) {
     assert_live(0, 0);
 }
 
-/* Fork while another thread is in the middle of a start. */
+/* The fork happens while another thread is in the middle of a start. */
 static void hold_lifecycle_and_fork(void *argument) {
     (void)argument;
     CHECK(spprof_stop() == SPPROF_OK);

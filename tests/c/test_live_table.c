@@ -14,7 +14,7 @@
 static sp_live_table table;
 static spprof_sample copied[POOL_MAX];
 
-/* The naive model: whether an address is listed, and the serial of its latest sample. */
+/* The naive model: whether an address is listed, and the serial number of its latest sample. */
 typedef struct model {
     uintptr_t addresses[POOL_MAX];
     uint64_t serials[POOL_MAX]; /* 0: not listed */
@@ -27,7 +27,7 @@ static void create(size_t max) {
     assert_true(sp_live_table_create(&table, &spprof_the_gate.filter, max));
 }
 
-/* Every member follows from address and serial, so a mixture of two entries is detected. */
+/* Every member follows from the address and the serial number, so a mixture of two entries is detected. */
 static spprof_sample sample_of(uintptr_t address, uint64_t serial) {
     return (spprof_sample){
         .address = address,
@@ -79,7 +79,8 @@ static int compare_addresses(const void *one, const void *other) {
     return (a > b) - (a < b);
 }
 
-/* The table lists what the model lists, each entry once, and its filter stops all of them. */
+/* Check that the table lists the same entries as the model, each once, and that its filter lets none of their frees
+ * pass. */
 static void assert_agreement(void) {
     assert_int_equal(sp_live_table_count(&table), pool.listed);
     assert_int_equal(sp_live_table_copy(&table, copied, POOL_MAX), pool.listed);
@@ -94,7 +95,7 @@ static void assert_agreement(void) {
     }
 }
 
-/* The counters equal those of a filter filled from scratch. */
+/* Check that the counters equal those of a filter filled from scratch. */
 static void assert_filter_is_a_recount(void) {
     const spprof_filter *filter = spprof_the_gate.filter;
     size_t counters = (size_t)filter->last + 1;
@@ -130,7 +131,7 @@ static void fill_pool(size_t size, uint64_t top, unsigned bits) {
 }
 
 static void fill_pool_at_random(size_t size, uint64_t seed) {
-    for (size_t i = 0; i < size; i++, pool.size++) /* pool.size makes the addresses different */
+    for (size_t i = 0; i < size; i++, pool.size++) /* including pool.size makes the addresses differ */
         pool.addresses[pool.size] = (random_below(&seed, UINT64_C(1) << 20) << 24 | (pool.size + 1)) << 4;
 }
 
@@ -152,7 +153,7 @@ TEST(test_addresses_of_one_home_slot_agree_with_a_model) {
     for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
 }
 
-/* Homes on the last and first slots of the table at every size: clusters wrap around the end. */
+/* The homes are the last and first slots of the table at every size, so clusters wrap around the end. */
 TEST(test_clusters_across_the_end_of_a_table_agree_with_a_model) {
     create(NO_LIMIT);
     fill_pool(12, 0x17FFFFF, 6 + 20 - 1);
@@ -162,7 +163,8 @@ TEST(test_clusters_across_the_end_of_a_table_agree_with_a_model) {
     for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
 }
 
-/* One shard, homes close together: long clusters with many homes, which backward shifting must distinguish. */
+/* All homes are in one shard and close together. The clusters are long and have many homes, which backward shifting
+ * must distinguish. */
 TEST(test_one_crowded_shard_agrees_with_a_model) {
     create(NO_LIMIT);
     for (uint64_t home = 0; home < 16; home++) fill_pool(3, 33 << 6 | (56 + home) % 64, 6 + 6);
@@ -211,13 +213,13 @@ TEST(test_growth_through_many_doublings_keeps_every_entry) {
     }
     assert_agreement();
     size_t slots = SP_SHARDS * ((size_t)8192 * sizeof(spprof_sample) + 4096), filters = (size_t)2 << filter_bits();
-    assert_in_range(sp_memory_mapped(), 0, slots + filters + 64 * 1024); /* smaller slots were unmapped */
+    assert_in_range(sp_memory_mapped(), 0, slots + filters + 64 * 1024); /* the smaller slots were unmapped */
     for (size_t i = 0; i < pool.size; i += 2) remove_one(i);
     assert_agreement();
     assert_filter_is_a_recount();
 }
 
-/* No tombstones: neither memory nor the length of a search grows with earlier insertions. */
+/* There are no tombstones: neither memory nor the length of a search grows with earlier insertions. */
 TEST(test_memory_does_not_grow_with_age) {
     create(NO_LIMIT);
     fill_pool_at_random(60000, 3);
@@ -252,7 +254,7 @@ TEST(test_an_empty_filter_passes_everything) {
     for (size_t i = 0; i < pool.size; i++) assert_false(spprof_may_be_live((void *)pool.addresses[i]));
 }
 
-/* Doubled when there is more than 1 sample per 32 counters. */
+/* The filter is doubled when there is more than 1 sample per 32 counters. */
 TEST(test_the_filter_doubles_with_the_table) {
     create(NO_LIMIT);
     fill_pool_at_random(70000, 6);
@@ -279,7 +281,7 @@ TEST(test_a_replaced_filter_still_knows_what_was_live_then) {
         assert_int_not_equal(first->counters[spprof_filter_index(first, pool.addresses[i])], 0);
 }
 
-/* Blocks at any distance that is a power of two: none of 2000 shares a counter with more than a few others. */
+/* For blocks at any distance that is a power of two, only a few of 2000 share a counter with others. */
 TEST(test_blocks_at_regular_distances_are_spread_over_shards_and_counters) {
     create(NO_LIMIT);
     static unsigned at_counter[1 << SP_FILTER_BITS_MIN];
@@ -360,7 +362,7 @@ TEST(test_a_first_entry_without_memory_is_refused) {
     assert_false(spprof_may_be_live((void *)pool.addresses[0]));
 }
 
-/* 64 slots, one of which must stay empty to end searches. */
+/* The shard has 64 slots, one of which must stay empty to end searches. */
 TEST(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot) {
     create(NO_LIMIT);
     fill_pool(80, 12, 6);
@@ -386,7 +388,7 @@ TEST(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot) {
 TEST(test_a_filter_that_cannot_grow_stays_right) {
     create(NO_LIMIT);
     fill_pool_at_random(6000, 11);
-    for (size_t i = 0; i < 4096; i++) insert_one(i); /* shards of 64 entries: 128 slots hold 96 */
+    for (size_t i = 0; i < 4096; i++) insert_one(i); /* shards of 64 entries; 128 slots hold up to 96 */
     let_memory_fail();
     for (size_t i = 4096; i < 4296; i++) insert_one(i);
     assert_int_equal(filter_bits(), SP_FILTER_BITS_MIN);
@@ -420,7 +422,7 @@ TEST(test_the_filter_of_a_closed_table_is_never_written) {
     fill_pool_at_random(6000, 13);
     for (size_t i = 0; i < 100; i++) insert_one(i);
     sp_live_table_close(&table);
-    insert_one(50); /* replaces */
+    insert_one(50); /* replaces an existing entry */
     for (size_t i = 0; i < 100; i++) remove_one(i);
     assert_ptr_equal(spprof_the_gate.filter, &sp_filter_empty);
     for (size_t i = 0; i < 1 << SP_SHARD_BITS; i++) assert_int_equal(sp_filter_empty.counters[i], 0);
@@ -439,7 +441,7 @@ static uintptr_t own_address(unsigned thread, size_t i) {
     return pool.addresses[COMMON + thread * OWN + i];
 }
 
-/* Each thread knows every outcome for its own addresses; outcomes for the common ones are counted. */
+/* Each thread knows every outcome for its own addresses; outcomes for the shared ones are counted. */
 static void insert_and_remove(unsigned thread, void *argument) {
     (void)argument;
     uint64_t serials[OWN] = {0}, seed = thread + 100;
@@ -492,7 +494,7 @@ TEST(test_eight_threads_leave_exactly_what_they_inserted) {
     assert_filter_is_a_recount();
 }
 
-/* Grow and shrink past the filter's doublings while others look up. */
+/* The table grows and shrinks past the filter's doublings while other threads look up. */
 static void grow_together(unsigned thread, void *argument) {
     (void)argument;
     size_t share = pool.size / THREADS, first = thread * share;
@@ -517,7 +519,7 @@ TEST(test_eight_threads_grow_table_and_filter_together) {
     assert_int_equal(filter_bits(), 22);
 }
 
-/* `max` is exact to the entry, whichever thread comes first. */
+/* `max` is exact to a single entry, whichever thread comes first. */
 static _Atomic size_t successes;
 
 static void compete(unsigned thread, void *argument) {

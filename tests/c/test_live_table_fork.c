@@ -1,6 +1,6 @@
-/* A forked child finds the live table as the parent's other threads left it in the middle of a change. The states
- * between two stores are made by hand, with the table's own static functions; then eight threads produce them by
- * chance.
+/* A forked child finds the live table as the parent's other threads left it in the middle of a change. First, the
+ * states between two stores are set up by hand, with the table's own static functions. Then eight threads produce them
+ * by chance.
  */
 #include "live_table.c"
 
@@ -34,7 +34,7 @@ static bool is_whole(const spprof_sample *sample) {
 
 /* ---- States made by hand ---- */
 
-/* One shard, one home: entry i is i slots after the first. */
+/* All entries are in one shard and have one home: entry i is i slots after the first. */
 static uintptr_t address_of(size_t i) {
     return address_with_hash(0x1500000, 26, i);
 }
@@ -57,7 +57,7 @@ static void fill(size_t count) {
     for (size_t i = 0; i < count; i++) assert_int_equal(slot_of(i)->address, address_of(i));
 }
 
-/* As another thread left it: locked, with an odd version. */
+/* Leave the shard as another thread would in the middle of a change: locked, with an odd version. */
 static void begin_by_another_thread(void) {
     the_shard()->lock.state = 1;
     begin_change(the_shard());
@@ -76,7 +76,8 @@ static void assert_filter_is_a_recount(void) {
     assert_memory_equal(expected, filter->counters, (size_t)filter->last + 1);
 }
 
-/* Check that exactly the first `count` entries are there, except `missing`, and that each is found and complete. */
+/* Check that the first `count` entries except `missing` are there, and no others, and that each is found and
+ * complete. */
 static void assert_repaired(size_t count, size_t missing) {
     sp_live_table_repair_after_fork(&table);
     size_t listed = missing < count ? count - 1 : count;
@@ -119,7 +120,7 @@ TEST(test_followers_beyond_a_hole_are_found_again) {
     assert_repaired(MEMBERS, 10);
 }
 
-/* The follower's content is copied, but not yet its address. */
+/* The follower's content has been copied, but its address has not. */
 TEST(test_an_entry_copied_without_its_address_counts_once) {
     fill(MEMBERS);
     begin_by_another_thread();
@@ -136,7 +137,7 @@ TEST(test_an_entry_half_moved_stands_in_two_slots_and_counts_once) {
     assert_repaired(MEMBERS, 10);
 }
 
-/* Every step of closing a hole: k followers have moved, and the next one is there twice. */
+/* Every step of closing a hole: k followers have moved, and the next one exists twice. */
 TEST(test_every_step_of_closing_a_hole_is_repaired) {
     fill(MEMBERS);
     for (size_t moved = 1; moved < MEMBERS - 10; moved++) {
@@ -180,7 +181,7 @@ TEST(test_an_entry_written_but_counted_nowhere_is_counted) {
     assert_repaired(MEMBERS, NONE);
 }
 
-/* The larger slots are filled, but the shard still uses the smaller ones. */
+/* The larger slots have been filled, but the shard still uses the smaller ones. */
 TEST(test_a_growth_not_yet_published_is_forgotten) {
     fill(MEMBERS);
     begin_by_another_thread();
@@ -196,7 +197,7 @@ TEST(test_a_growth_just_published_stands) {
     sp_live_slots *old = slots_of(the_shard()), *grown = create_slots((old->mask + 1) * 2);
     for (size_t i = 0; i <= old->mask; i++)
         if (old->at[i].address) grown->at[find(grown, old->at[i].address)] = old->at[i];
-    atomic_store(&the_shard()->slots, grown); /* and the old ones are not unmapped */
+    atomic_store(&the_shard()->slots, grown); /* the old slots are not unmapped */
     assert_repaired(MEMBERS, NONE);
 }
 
@@ -242,13 +243,13 @@ TEST(test_a_shard_that_finds_no_memory_starts_anew) {
 #define OWN 96
 #define FORKS 400
 
-/* What a thread has completed. MOVING: it may or may not be in the table. */
+/* The changes that a thread has completed. MOVING: the entry may or may not be in the table. */
 enum { OUT, IN, MOVING };
 static _Atomic int known[THREADS][OWN];
 static uintptr_t owned[THREADS][OWN];
 static _Atomic bool enough;
 
-/* Few shards, few homes: long clusters, so that most removals shift many entries. */
+/* Use few shards and few homes. This makes long clusters, so that most removals shift many entries. */
 static void choose_addresses(void) {
     for (unsigned thread = 0; thread < THREADS; thread++)
         for (size_t i = 0; i < OWN; i++)

@@ -1,4 +1,4 @@
-/* The log of the CPU profiler: ordered and bounded, with sums for ticks that do not fit. */
+/* The log of the CPU profiler is ordered and bounded, and keeps sums for ticks that do not fit. */
 #include "log.h"
 #include "options.h"
 #include "profiler.h"
@@ -50,7 +50,7 @@ TEST(test_samples_are_given_back_in_order) {
 
 TEST(test_what_the_log_has_no_room_for_is_summed_by_stack) {
     prepare("10");
-    uint64_t samples[4] = {0}, weights[4] = {0}; /* the naive model, by frame */
+    uint64_t samples[4] = {0}, weights[4] = {0}; /* the naive model, indexed by frame */
     for (uint64_t n = 0; n < 1000; n++) {
         append(n, 1 + n % 3);
         if (n < 10) continue;
@@ -88,7 +88,7 @@ static void append_many(unsigned index, void *unused) {
 
 TEST(test_threads_that_append_at_once_lose_nothing) {
     prepare("30000");
-    for (uint64_t frame = 1; frame <= 5; frame++) stack_of(frame); /* racing threads may both add a new one */
+    for (uint64_t frame = 1; frame <= 5; frame++) stack_of(frame); /* racing threads may both add a new stack */
     run_threads(8, append_many, NULL);
     spprof_cpu_sample *copy = calloc(30000, sizeof *copy);
     assert_int_equal(sp_log_copy(copy, 30000), 30000);
@@ -110,7 +110,7 @@ static void churn(uint64_t from, uint64_t count) {
     for (uint64_t frame = from; frame < from + count; frame++) sp_stack_release(stack_of(frame));
 }
 
-/* The log names stacks by their slots, so no slot may get another stack before the next session. */
+/* The log identifies stacks by their slots, so no slot may get another stack before the next session. */
 TEST(test_stacks_in_the_log_stay_until_the_next_session) {
     setenv("SPPROF_STACKS_MAX", "64", 1);
     prepare("10"); /* and sums for ticks that do not fit */
@@ -131,7 +131,7 @@ TEST(test_stacks_in_the_log_stay_until_the_next_session) {
     assert_null(sp_stack_table_get(&sp_the_profiler.stacks, copy[0].stack));
 }
 
-/* Both are copied together, without other stacks. */
+/* The stacks and the sums of ticks that did not fit are copied together, without other stacks. */
 TEST(test_the_stacks_of_a_session_are_copied_with_what_its_log_had_no_room_for) {
     prepare("10");
     spprof_site sites[8];

@@ -1,6 +1,6 @@
-/* How much of malloc's memory is in use and how much is free: synthetic heaps, compared with a model that knows each of
- * their chunks; and heaps of libc's own malloc, compared with its mallinfo2. The library is loaded, not preloaded, and
- * never started.
+/* How much of malloc's memory is in use and how much is free. Synthetic heaps are compared with a model that knows each
+ * of their chunks, and heaps of libc's own malloc with its mallinfo2. The library is loaded, not preloaded, and never
+ * started.
  */
 #include "spprof.h"
 #include "support.h"
@@ -56,13 +56,13 @@ static char *map_aligned(size_t bytes, size_t alignment) {
     return inner;
 }
 
-/* A heap from its first byte to its last, and its true numbers. */
+/* A heap from its first byte to its last, and the correct numbers for it. */
 typedef struct made_heap {
     char *memory;
     size_t size;
     uint64_t flags, seed;
-    size_t largest; /* chunk */
-    bool is_sparse; /* of chunks in use, only the first bytes are written */
+    size_t largest; /* size of the largest chunk */
+    bool is_sparse; /* only the first bytes of chunks in use are written */
     size_t used, free_bytes, free_chunks;
     size_t free_resident, returnable;
 } made_heap;
@@ -77,8 +77,8 @@ static bool is_resident(const char *page) {
     return answer & 1;
 }
 
-/* Page by page: a page can be returned if it is completely inside the chunk, behind its two header words and its two
- * links. Other pages are resident, because they contain something in use. */
+/* Count a free chunk page by page. A page can be returned if it is completely inside the chunk, behind its two
+ * header words and its two links. Other pages are resident, because they contain something that is in use. */
 static void count_free(made_heap *made, size_t at, size_t size) {
     made->free_chunks++;
     made->free_bytes += size;
@@ -92,24 +92,25 @@ static void count_free(made_heap *made, size_t at, size_t size) {
     }
 }
 
-/* Random chunks from `at` on, every third of them free, but no two adjacent ones; the last one is free. */
+/* Fill the heap with random chunks from `at` on. One in three is free, but no two adjacent ones are; the last one is
+ * free. */
 static void fill(made_heap *made, size_t at) {
     bool is_free = false, was_free = false;
     for (size_t before = 0, size; at < made->size; before = size, was_free = is_free, at += size) {
         size = (random_below(&made->seed, made->largest) + 32) & ~(size_t)15;
         is_free = !was_free && random_below(&made->seed, 3) == 0;
         if (made->size - at < size + 64) size = made->size - at, is_free = !was_free;
-        write_word(made->memory + at, was_free ? before : next_random(&made->seed)); /* the user's, if in use */
+        write_word(made->memory + at, was_free ? before : next_random(&made->seed)); /* or the user's data */
         write_word(made->memory + at + 8, size | made->flags | (was_free ? 0 : IN_USE_BEFORE));
-        if (size == made->size - at) is_free = true;                    /* the last chunk is top */
-        if (is_free && size > 4 * PAGE && random_below(&made->seed, 2)) /* some pages were used before */
+        if (size == made->size - at) is_free = true;                    /* the last chunk is the top chunk */
+        if (is_free && size > 4 * PAGE && random_below(&made->seed, 2)) /* some pages have been used before */
             for (size_t page = at + PAGE; page < at + size - PAGE; page += 3 * PAGE) made->memory[page] = 1;
         if (!is_free) memset(made->memory + at + 16, 0x41, made->is_sparse ? 16 : size - 16);
         made->used += is_free ? 0 : size;
     }
 }
 
-/* Count after everything is written: by then it is known which pages are resident. */
+/* Count after all data has been written: only then is it known which pages are resident. */
 static void count(made_heap *made, size_t at) {
     while (at < made->size) {
         uint64_t word, next = 0;
@@ -145,7 +146,8 @@ TEST(test_each_free_chunk_of_the_first_heap_counts) {
     }
 }
 
-/* At a multiple of 64 MiB: its arena, the heap before it, its size, and how much of it is writable. */
+/* Write the heap_info of a heap at a multiple of 64 MiB: its arena, the previous heap, its size, and how much of it
+ * is writable. */
 static void write_heap_info(char *heap, uint64_t arena, uint64_t before, uint64_t size, uint64_t writable) {
     write_word(heap, arena);
     write_word(heap + 8, before);
@@ -159,7 +161,7 @@ TEST(test_each_free_chunk_of_a_further_arenas_heap_counts) {
         made.flags = OF_OTHER_ARENA;
         made.memory = map_aligned(HEAP_MAX, HEAP_MAX);
         write_heap_info(made.memory, (uintptr_t)made.memory + 48, 0, made.size, made.size + 8 * PAGE);
-        fill(&made, 2256); /* after the arena itself */
+        fill(&made, 2256); /* the chunks begin after the arena itself */
         count(&made, 2256);
         spprof_malloc_sums sums = measure_one(made.memory, HEAP_MAX, false);
         assert_counted(&sums, &made);
@@ -167,8 +169,8 @@ TEST(test_each_free_chunk_of_a_further_arenas_heap_counts) {
     }
 }
 
-/* An arena's earlier heap ends with what was free when the next one began, and two words that hold nothing: [ free |
- * 16 | 0 ]. */
+/* An arena's earlier heap ends with the memory that was free when the next one began, and two words that hold no
+ * data: [ free | 16 | 0 ]. */
 TEST(test_what_is_free_at_the_end_of_an_earlier_heap_counts) {
     char *memory = map_aligned(HEAP_MAX, HEAP_MAX);
     size_t size = 64 * PAGE, at = 64, free_size = size - 64 - 4096 - 32;
@@ -248,7 +250,7 @@ TEST(test_chunks_of_few_pages_may_have_mappings_of_their_own) {
     munmap(memory, 8 * PAGE);
 }
 
-/* Since glibc 2.43 the size excludes the chunk's header. */
+/* Since glibc 2.43 the stored size excludes the chunk's header. */
 TEST(test_large_chunks_of_either_kind_count_whole) {
     char *memory = map_aligned(80 * PAGE, PAGE);
     write_word(memory + 8, (40 * PAGE - 16) | IS_MAPPED);
@@ -259,12 +261,12 @@ TEST(test_large_chunks_of_either_kind_count_whole) {
     munmap(memory, 80 * PAGE);
 }
 
-/* Memory that is unmapped after the kernel's list was read hides nothing but itself. */
+/* Memory that is unmapped after the kernel's list was read hides only itself. */
 TEST(test_a_hole_hides_nothing_of_what_is_around_it) {
     const size_t pages = 6000, hole = 700; /* the kernel is asked for 2048 pages at a time */
     char *memory = map_aligned(pages * PAGE, PAGE);
     for (size_t at = 0; at < pages; at += 100) write_word(memory + at * PAGE + 8, 100 * PAGE | IS_MAPPED);
-    load_library(); /* not into the hole */
+    load_library(); /* loaded first, so that it is not mapped into the hole */
     munmap(memory + hole * PAGE, 100 * PAGE);
     spprof_malloc_sums sums = measure_one(memory, pages * PAGE, false);
     assert_int_equal(sums.mapped, (pages - 100) * PAGE);
@@ -274,14 +276,14 @@ TEST(test_a_hole_hides_nothing_of_what_is_around_it) {
     munmap(memory, pages * PAGE);
 }
 
-/* A piece of the first arena, where malloc could not extend [heap]: it ends with a top chunk, or with two headers
- * that hold nothing. */
+/* Make a piece of the first arena, as when malloc could not extend [heap]. It ends with a top chunk, or with two
+ * headers that hold no data. */
 static void make_piece(made_heap *piece, bool is_latest) {
     size_t size = piece->size;
     uint64_t last = 0;
     piece->size -= is_latest ? 0 : 32;
     fill(piece, 0);
-    write_word(piece->memory, 0); /* no chunk before */
+    write_word(piece->memory, 0); /* there is no previous chunk */
     count(piece, 0);
     if (is_latest) return;
     for (size_t at = 0, word; at < piece->size; at += last) {
@@ -300,7 +302,7 @@ TEST(test_pieces_of_the_first_arena_elsewhere_count) {
         made_heap latest = {.memory = memory, .size = size, .seed = (uint64_t)round, .largest = largest[round % 4]};
         made_heap before = latest;
         before.memory += size + between;
-        memset(memory + size, 0x41, between); /* other code's memory */
+        memset(memory + size, 0x41, between); /* memory of other code */
         make_piece(&latest, true);
         make_piece(&before, false);
         spprof_malloc_sums sums = measure_one(memory, 2 * (size + between), false);
@@ -355,7 +357,7 @@ TEST(test_memory_that_only_looks_like_a_heap_is_read_and_left_alone) {
     for (int round = 0; round < 300; round++) {
         for (size_t at = 0; at < size; at += 8) {
             uint64_t kind = random_below(&seed, 4), word = next_random(&seed);
-            if (kind == 0) word &= 0xfff7; /* like valid sizes */
+            if (kind == 0) word &= 0xfff7; /* these look like valid sizes */
             if (kind == 1) word = at;
             if (kind == 2) word = (uintptr_t)memory + (word & 0xffff0);
             write_word(memory + at, word);
@@ -486,7 +488,7 @@ static size_t list_places(spprof_malloc_place *places) {
         int fields = sscanf(line, "%lx-%lx %7s %*s %*s %lu %1023s", &start, &end, permissions, &inode, path);
         bool is_heap = strcmp(path, "[heap]") == 0;
         if (fields < 4 || strcmp(permissions, "rw-p") != 0 || (path[0] && !is_heap)) continue;
-        spprof_malloc_place *before = count ? &places[count - 1] : NULL; /* if a child has extended it, there are two */
+        spprof_malloc_place *before = count ? &places[count - 1] : NULL; /* two entries if a child has extended it */
         if (before && before->start + before->size == start && before->is_heap == is_heap)
             before->size = end - before->start;
         else
@@ -549,7 +551,8 @@ TEST(test_large_blocks_are_as_libc_counts_them) {
     assert_as_mallinfo();
 }
 
-/* 40 MiB on one thread, in blocks that do not fit into the rest of a heap: several heaps, each with a rest. */
+/* Allocate 40 MiB on one thread, in blocks that do not fit into the rest of a heap. This makes several heaps, each
+ * with an unused rest. */
 static void use_several_heaps(unsigned index, void *argument) {
     (void)index, (void)argument;
     for (int i = 0; i < 1500; i++) CHECK(memset(malloc(120000), 1, 120000));
@@ -562,7 +565,7 @@ TEST(test_an_arena_of_several_heaps_is_as_libc_counts_it) {
     assert_as_mallinfo();
 }
 
-/* libc returns as much of a heap as we predicted. */
+/* libc returns as much of a heap as was predicted. */
 TEST(test_what_can_be_given_back_is_what_libc_gives_back) {
     static spprof_malloc_place places[PLACES];
     static spprof_malloc_sums before, after;

@@ -1,4 +1,4 @@
-/* mmap's family as a program calls it, with the library preloaded or, if it is not, with patched slots. */
+/* mmap's family as a program calls it: with the library preloaded or, if it is not, with patched slots. */
 #include "spprof.h"
 #include "support.h"
 
@@ -128,7 +128,7 @@ static void unmap(char *address, size_t pages) {
     CHECK(munmap(address, pages * PAGE) == 0 && errno == UNTOUCHED);
 }
 
-/* Reserve pages that no other mapping will use: their neighbours are taken. */
+/* Reserve pages that no other mapping will use; the pages around them are mapped. */
 static char *reserve(size_t pages) {
     char *room = map(pages);
     unmap(room, pages);
@@ -320,7 +320,7 @@ TEST(test_a_mapping_from_before_the_start_is_listed_when_it_grows) {
     assert_int_equal(kind_of(grown), SPPROF_MAPPING_UNKNOWN);
 }
 
-/* The destination of a failed move may be gone: the list must agree with the kernel. */
+/* The destination of a failed move may have been unmapped: the list must agree with the kernel. */
 TEST(test_a_move_that_fails_lists_what_is_left) {
     start(0);
     char *from = reserve(4), *to = reserve(4);
@@ -414,8 +414,8 @@ TEST(test_after_a_shutdown_everything_passes_by) {
 
 /* ---- The sample rule ---- */
 
-/* p = 1 − exp(−64 KiB / 512 KiB) = 0.1175; 4,000 draws have a deviation of 20, and seven of those occur once in
- * 10¹¹. */
+/* p = 1 − exp(−64 KiB / 512 KiB) = 0.1175. The count over 4,000 draws has a standard deviation of 20; a deviation of
+ * seven times that occurs once in 10¹¹. */
 TEST(test_small_mappings_are_sampled_and_large_ones_all_listed) {
     enum { CALLS = 4000 };
     start(512 * 1024);
@@ -483,7 +483,7 @@ TEST(test_what_a_child_does_not_inherit_is_not_listed_there) {
     assert_true(has(left, 4));
 }
 
-/* The child shares our memory and may end at any moment: the table stays as it is. */
+/* The child shares our memory and may end at any time, so the table stays unchanged. */
 TEST(test_a_child_of_vfork_changes_nothing) {
     start(0);
     static char *volatile mapped, *volatile made;
@@ -499,7 +499,7 @@ TEST(test_a_child_of_vfork_changes_nothing) {
     assert_int_equal(status, 0);
     assert_true(has_none(made));
     assert_int_equal(stats().made, 2);
-    assert_true(has(mapped + PAGE, 3)); /* what it unmapped is noticed */
+    assert_true(has(mapped + PAGE, 3)); /* the child's munmap is noticed */
     unmap(made, 4);
 }
 
@@ -548,7 +548,7 @@ TEST(test_what_a_handler_did_inside_the_engine_is_listed_with_the_next_call) {
     assert_true(has(other, 1));
 }
 
-/* More than the list holds: some mappings are not listed, and none that was unmapped stays listed. */
+/* There are more mappings than the list holds: some are not listed, and none that was unmapped stays listed. */
 TEST(test_more_than_the_list_of_handlers_holds_does_no_harm) {
     enum { MAPPED = 100 };
     static char *mapped[MAPPED];

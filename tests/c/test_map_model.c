@@ -1,4 +1,4 @@
-/* Random calls of mmap's family on eight threads, with signals, forks and vforks in between: the list agrees with an
+/* Random calls of mmap's family on eight threads, with signals, forks and vforks in between. The list agrees with an
  * array that has one element per page, and with the kernel.
  *
  *   window:  512 pages that belong to one thread, which maps, unmaps and moves at fixed addresses there
@@ -47,7 +47,7 @@
 
 #include "loaded_engine.h"
 
-/* ---- Call sites, each in its own function, so that stacks distinguish them ---- */
+/* ---- Call sites, each in a separate function, so that stacks distinguish them ---- */
 
 #define SITES 8
 
@@ -71,7 +71,7 @@ static void *(*const mappers[])(void *, size_t, int, int, int) = {map_0, map_1, 
 static void *(*const remappers[])(void *, size_t, size_t, int, void *) = {remap_0, remap_1, remap_2, remap_3};
 static uint64_t leaves[SITES]; /* the leaf frames of the sites' stacks: mappers, then remappers */
 
-/* Return the site's index + 1, or 0 if it is none of these sites. */
+/* Return the site's index + 1, or 0 if the stack belongs to none of these sites. */
 static uint8_t site_of(uint64_t stack_id) {
     spprof_stack stack;
     CHECK(api.spprof_stack_get(stack_id, &stack));
@@ -135,13 +135,13 @@ static void mark(worker *worker, size_t page, size_t pages, unsigned site) {
     memset(worker->site_at + page, (int)site, pages);
 }
 
-/* After a call that failed, the kernel may have unmapped these pages. */
+/* After a failed call, the kernel may have unmapped these pages. Remove those that it has. */
 static void ask_kernel(worker *worker, size_t page, size_t pages) {
     for (size_t i = page; i < page + pages; i++)
         if (worker->site_at[i] != 0 && !is_mapped(page_at(worker, i))) worker->site_at[i] = 0;
 }
 
-/* From Linux 6.17 on, it may have moved a part of them before it failed. */
+/* From Linux 6.17 on, a failed mremap may have moved some of the pages before it failed. */
 static void ask_kernel_for_moved(worker *worker, size_t page, size_t pages, size_t to) {
     for (size_t i = 0; i < pages; i++)
         if (worker->site_at[page + i] != 0 && !is_mapped(page_at(worker, page + i)) &&
@@ -172,7 +172,7 @@ static void unmap(worker *worker, size_t page, size_t pages) {
     mark(worker, page, pages, 0);
 }
 
-/* For a shared mapping, an old size of 0 requests a second one; pages beyond the window's end would belong to
+/* For a shared mapping, an old size of 0 requests a second mapping. Pages beyond the window's end would belong to
  * another thread. */
 static void move(worker *worker, size_t page, size_t pages) {
     unsigned site = (unsigned)below(worker, SITES / 2);
@@ -192,13 +192,13 @@ static void move(worker *worker, size_t page, size_t pages) {
         ask_kernel(worker, to, pages);
         ask_kernel_for_moved(worker, page, old_pages < pages ? old_pages : pages, to);
         ask_kernel(worker, page, old_pages);
-        if (flags & MREMAP_DONTUNMAP) unmap(worker, to, pages); /* how much was moved before that is unknown */
+        if (flags & MREMAP_DONTUNMAP) unmap(worker, to, pages); /* how much was moved before the failure is unknown */
         return;
     }
     CHECK(result == page_at(worker, to));
     if (old_pages > 0 && !(flags & MREMAP_DONTUNMAP)) mark(worker, page, old_pages, 0);
     mark(worker, to, pages, SITES / 2 + site + 1);
-    for (size_t i = 0; i < pages && pages <= old_pages; i++) /* where gaps land, old pages stay (Linux 6.17) */
+    for (size_t i = 0; i < pages && pages <= old_pages; i++) /* gaps leave old pages in place (Linux 6.17) */
         worker->site_at[to + i] = before[before[page + i] != 0 ? page + i : to + i];
 }
 
@@ -226,7 +226,7 @@ static void call_in_vain(worker *worker, size_t page, size_t pages) {
     ask_kernel(worker, page, pages);
 }
 
-/* At an address of the kernel's choice; other threads map and unmap next to it. */
+/* Map at an address of the kernel's choice. Other threads map and unmap next to it. */
 static void map_anywhere(worker *worker, size_t pages) {
     char *mapped = mappers[0](NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     CHECK(mapped != MAP_FAILED);
@@ -290,7 +290,7 @@ static void send_signals(bool on) {
     const struct itimerval often = {.it_interval = {.tv_usec = on ? 300 : 0}, .it_value = {.tv_usec = on ? 300 : 0}};
     struct sigaction action = {.sa_handler = map_in_handler, .sa_flags = SA_RESTART};
     sigaction(SIGPROF, &action, NULL);
-    setitimer(ITIMER_PROF, &often, NULL); /* in CPU time, so that it interrupts a working thread */
+    setitimer(ITIMER_PROF, &often, NULL); /* counts CPU time, so that it interrupts a working thread */
 }
 
 /* ---- Forks ---- */
@@ -353,7 +353,7 @@ static void learn_sites(void) {
     }
 }
 
-/* Everything that is still listed is mapped: it is in the kernel's list. */
+/* Check that everything that is still listed is mapped, that is, in the kernel's list. */
 static void check_kernel_list(void) {
     static spprof_mapping listed[ROOM];
     size_t count = api.spprof_copy_mappings(listed, ROOM), met = 0;

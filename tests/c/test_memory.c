@@ -1,4 +1,4 @@
-/* Which memory is readable, on kernels that answer this and on kernels that do not. */
+/* Which memory is readable, on kernels that report it and on kernels that do not. */
 #include "memory.h"
 
 #include "support.h"
@@ -67,12 +67,12 @@ TEST(test_a_page_that_changes_is_asked_for_anew) {
 
 /* ---- Kernels that do not read the memory ---- */
 
-/* From now on, let calls that change the signal mask in an unknown way end with `error`, whatever set they name. */
+/* Make every later call that changes the signal mask in an unknown way fail with `error`, whatever set it names. */
 static void refuse_unseen(unsigned error) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigprocmask, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])), /* its low half */
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])), /* the low half of the argument */
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
@@ -91,7 +91,7 @@ static void ask_such_a_kernel(void **state) {
     assert_right_answers(state);
 }
 
-/* Without a filter the call fails with EFAULT, if filters are supported at all. */
+/* Without a filter, the call fails with EFAULT if the kernel supports filters. */
 static bool can_filter(void) {
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) != 0 && errno == EFAULT;
 }
@@ -121,7 +121,7 @@ TEST(test_pages_in_memory_are_told_from_others_around_holes) {
         char *pages = map_pages(PAGES, PROT_READ | PROT_WRITE);
         madvise(pages, PAGES * page, MADV_NOHUGEPAGE);
         for (size_t i = 0; i < PAGES; i++) {
-            uint64_t kind = random_below(&seed, round % 2 ? 3 : 20); /* many holes, or few */
+            uint64_t kind = random_below(&seed, round % 2 ? 3 : 20); /* many holes or few */
             expected[i] = kind > 1;
             if (kind > 1) pages[i * page] = 1;
             if (kind == 1) munmap(pages + i * page, page);

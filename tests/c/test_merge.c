@@ -1,4 +1,4 @@
-/* Merging two stacks into one: hand-made ones for each rule, then random ones compared with a naive model. */
+/* Merging two stacks into one: stacks made by hand for each rule, then random ones compared with a naive model. */
 #include "merge.h"
 
 #include "modules.h"
@@ -9,7 +9,7 @@
 #define CAPACITY 64
 #define UNREACHED UINT64_C(0x7fff00000000) /* an anchor that no frame contains */
 
-/* Frame i of a native stack spans 1000 × i … 1000 × (i + 1) of the C stack; its address says whose code it is. */
+/* Frame i of a native stack spans 1000 × i … 1000 × (i + 1) of the C stack. Its address shows whose code it is. */
 #define SPAN 1000
 #define USER(n) (UINT64_C(0x400000) + (n) * 16)
 #define OWN(n) (UINT64_C(0x500000) + (n) * 16)
@@ -83,7 +83,7 @@ TEST(test_a_frame_reaches_from_the_end_of_the_one_below_to_its_own) {
     }
 }
 
-/* A call of the evaluation loop that has not begun its first frame yet, or that the interpreter made for itself. */
+/* A call of the evaluation loop that has not begun its first frame yet, or one that the interpreter made for itself. */
 TEST(test_an_anchor_without_frames_takes_its_frame_away) {
     NATIVE(USER(0), EVAL(0), USER(1), EVAL(1), USER(2));
     MERGE(ANCHOR(1), PYTHON(1), ANCHOR(3));
@@ -205,7 +205,7 @@ TEST(test_a_coroutines_stack_is_whole_where_greenlet_began_it) {
     MERGE(PYTHON(1), ANCHOR(1));
     ASSERT_MERGED(USER(0), PYTHON(1), USER(1), GREENLET(1));
     assert_true(merged.whole);
-    MERGE(PYTHON(1), ANCHOR(1), PYTHON(2), ANCHOR(5)); /* frames are left: it was called through greenlet */
+    MERGE(PYTHON(1), ANCHOR(1), PYTHON(2), ANCHOR(5)); /* frames are left over: it was called through greenlet */
     ASSERT_MERGED(USER(0), PYTHON(1), USER(1), GREENLET(1), USER(2), PYTHON(2));
     assert_false(merged.whole);
 }
@@ -286,7 +286,7 @@ static bool model_holds(size_t i, const group *candidate) {
     return candidate->anchor >= begin && candidate->anchor < ends[i];
 }
 
-/* Return how many groups, from `first` on, replace frame i; 0 for none. */
+/* Return how many groups, from `first` on, replace frame i; 0 if none does. */
 static size_t model_groups(size_t first, size_t i) {
     for (size_t ahead = 0; ahead < 4 && first + ahead < group_count; ahead++) {
         if (!groups[first + ahead].has_anchor) return 0;
@@ -318,7 +318,7 @@ static void merge_naively(void) {
 
 static uint64_t random_code(void) {
     const uint64_t kinds[] = {USER(0), USER(0), USER(0), OWN(0), EVAL(0), EVAL(0), GREENLET(0)};
-    bool early = random_below(&seed, 8) > 0; /* few greenlet frames */
+    bool early = random_below(&seed, 8) > 0; /* greenlet frames are rare */
     return kinds[random_below(&seed, early ? 6 : 7)] + random_below(&seed, 100);
 }
 

@@ -1,4 +1,4 @@
-/* Objects in which frames were seen, using objects made here: pages with the headers that a build id needs. */
+/* Objects in which frames were seen. The objects are made here: pages with the headers that a build id needs. */
 #include "modules.h"
 
 #include "memory.h"
@@ -30,8 +30,8 @@ typedef struct image {
     uint8_t build_id[BUILD_ID_BYTES];
 } image;
 
-/* Make an object of `pages` pages whose build id consists of this letter; 0: no build id. It replaces what was
- * there. */
+/* Make an object of `pages` pages whose build id consists of this letter; 0: no build id. It replaces any earlier
+ * object there. */
 static sp_object load(size_t page, size_t pages, const char *path, char build_id) {
     uintptr_t start = (uintptr_t)memory + page * PAGE;
     memset((void *)start, 0, pages * PAGE);
@@ -74,7 +74,7 @@ TEST(test_an_object_is_kept_with_all_that_identifies_it) {
     char path[] = "/lib/liba.so";
     object.path = path;
     sp_modules_note(&object);
-    memset(memory, 0, sizeof memory); /* unloaded */
+    memset(memory, 0, sizeof memory); /* the object is unloaded */
     memset(path, 0, sizeof path);
     spprof_module module = module_at(0);
     assert_int_equal(module.start, object.start);
@@ -108,7 +108,7 @@ TEST(test_an_object_met_again_is_listed_once) {
 
 TEST(test_objects_side_by_side_are_generations_of_their_own_places) {
     for (size_t page = 0; page < PAGES; page += 4) meet(load(page, 2, "/lib/liba.so", 'a'));
-    for (size_t page = 2; page < PAGES; page += 4) meet(load(page, 2, "/lib/liba.so", 'a')); /* in between */
+    for (size_t page = 2; page < PAGES; page += 4) meet(load(page, 2, "/lib/liba.so", 'a')); /* between the others */
     assert_int_equal(count(), PAGES / 2);
     assert_false(sp_modules_reused());
     for (uint32_t i = 0; i < PAGES / 2; i++) assert_int_equal(module_at(i).generation, 0);
@@ -124,7 +124,7 @@ TEST(test_another_object_at_the_place_is_the_next_generation) {
         assert_int_equal(sp_modules_generation(address_in(2)), generation);
         assert_int_equal(sp_modules_reused(), generation > 0);
     }
-    assert_int_equal(module_at(0).build_id[0], 'a'); /* frames of old stacks keep their objects */
+    assert_int_equal(module_at(0).build_id[0], 'a'); /* the frames of old stacks still lead to their objects */
     assert_int_equal(sp_modules_generation(address_in(0)), 0);
     assert_int_equal(sp_modules_generation(address_in(4)), 0);
 }
@@ -156,7 +156,7 @@ TEST(test_an_object_that_comes_back_is_the_generation_that_it_was) {
 
 TEST(test_objects_that_share_a_page_are_different_generations) {
     meet(load(0, 4, "/lib/liba.so", 'a'));
-    meet(load(3, 4, "/lib/libb.so", 'b')); /* its first page was the last of the other */
+    meet(load(3, 4, "/lib/libb.so", 'b')); /* its first page was the last page of the other */
     meet(load(6, 4, "/lib/libc.so", 'c'));
     assert_int_equal(sp_modules_generation(address_in(1)), 0);
     assert_int_equal(sp_modules_generation(address_in(3)), 1);
@@ -165,7 +165,7 @@ TEST(test_objects_that_share_a_page_are_different_generations) {
     assert_int_equal(sp_modules_generation(address_in(10)), 0);
 }
 
-/* An address and a generation must lead to what was there, however often objects come and go. */
+/* An address and a generation must lead to the object that was there, however many times objects come and go. */
 static struct {
     size_t page, pages;
     char build_id;
@@ -267,19 +267,19 @@ TEST(test_greenlet_is_known_by_the_name_of_its_library) {
     assert_true(sp_modules_switches_stacks(address_in(11)));
     assert_false(sp_modules_switches_stacks(address_in(12)));
     for (size_t i = 0; i < 4; i++) assert_false(sp_modules_switches_stacks(address_in(i)));
-    meet(load(10, 2, "/lib/liba.so", 'a')); /* and greenlet is gone */
+    meet(load(10, 2, "/lib/liba.so", 'a')); /* replaces greenlet */
     assert_false(sp_modules_switches_stacks(address_in(10)));
 }
 
 /* ---- Shortage and threads ---- */
 
-/* Too small to be searched for a build id. */
+/* Return an object that is too small to be searched for a build id. */
 static sp_object small_object(uintptr_t n) {
     uintptr_t start = UINT64_C(0x500000000000) + n * PAGE;
     return (sp_object){.start = start, .end = start + 16, .path = "/lib/lib.so"};
 }
 
-/* Another object of the same size, loaded where the n-th had been. */
+/* Return another object of the same size, loaded where the n-th one was. */
 static sp_object other_at(uintptr_t n) {
     sp_object other = small_object(n);
     other.path = "/other.so";
@@ -288,7 +288,7 @@ static sp_object other_at(uintptr_t n) {
 
 TEST(test_an_object_that_finds_no_room_has_no_other_objects_name) {
 #if defined(__SANITIZE_THREAD__)
-    return; /* as below */
+    return; /* for the same reason as below */
 #endif
     sp_modules_prepare();
     for (uintptr_t n = 0; n < SP_MODULES_MAX; n++) meet(small_object(n));
@@ -304,7 +304,7 @@ TEST(test_an_object_that_finds_no_room_has_no_other_objects_name) {
 
 TEST(test_a_full_list_takes_no_more_and_keeps_what_it_has) {
 #if defined(__SANITIZE_THREAD__)
-    return; /* single-threaded, and takes minutes there; `make sanitize` reports that it is left out */
+    return; /* this test is single-threaded, and takes minutes there; `make sanitize` reports that it is left out */
 #endif
     for (uintptr_t n = 0; n < SP_MODULES_MAX; n++) meet(small_object(n));
     assert_int_equal(count(), SP_MODULES_MAX);

@@ -1,4 +1,5 @@
-/* Finding the loaded object that contains an address: by asking the loader, and by a table as with glibc before 2.35.
+/* Finding the loaded object that contains an address: by asking the loader, and through a table as with glibc before
+ * 2.35.
  */
 #include "objects.h"
 
@@ -23,7 +24,7 @@ static bool find_by_table(uintptr_t pc, sp_object *object) {
     return sp_objects_find(pc, object);
 }
 
-/* Return false if the loader offers no direct way. */
+/* Return false if the loader provides no direct lookup. */
 static bool can_find_directly(void) {
     sp_objects_prepare(true);
     return sp_objects_find_is_direct();
@@ -82,7 +83,7 @@ static void check_found(const struct dl_phdr_info *info, uintptr_t pc) {
     CHECK((uintptr_t)object.eh_start >= object.start && (uintptr_t)object.eh_end <= object.end);
 }
 
-/* Addresses before and after an object belong to another object or to none. */
+/* The addresses before and after an object belong to another object or to none. */
 static void check_neighbours(const struct dl_phdr_info *info) {
     sp_object object, other;
     CHECK(sp_objects_find(start_of(info), &object));
@@ -182,7 +183,7 @@ TEST(test_build_ids_are_those_of_the_files) {
     assert_true(with_build_id > 0);
 }
 
-/* An object of one page with headers that the test chooses. */
+/* A one-page object with headers that the test chooses. */
 typedef struct image {
     ElfW(Ehdr) header;
     ElfW(Phdr) segments[64];
@@ -284,7 +285,7 @@ TEST(test_headers_that_lie_are_not_followed) {
 #undef BROKEN
     memory.image = good;
     assert_int_equal(build_id_length(&object), 20);
-    object.end = object.start + PAGE - 1; /* less than the page that headers are read from */
+    object.end = object.start + PAGE - 1; /* less than the page from which headers are read */
     assert_int_equal(build_id_length(&object), 0);
 }
 
@@ -385,7 +386,7 @@ TEST(test_without_memory_the_table_is_empty_and_later_it_is_not) {
 #define READERS 3
 #define REFRESHES 20000
 static _Atomic bool enough;
-static sp_object expected; /* which stays loaded */
+static sp_object expected; /* an object that stays loaded */
 static void look_all_the_time(void) {
     sp_object object;
     while (!enough) {

@@ -1,4 +1,4 @@
-/* The library preloaded before another allocator, tests/specimens/other_allocator.c; run with both. */
+/* The library, preloaded before another allocator (tests/specimens/other_allocator.c). The test runs with both. */
 #include "spprof.h"
 #include "support.h"
 
@@ -42,7 +42,7 @@ TEST(test_the_other_allocator_is_asked_for_every_block) {
     assert_int_equal(stats().live_samples, 0);
 }
 
-/* Volatile, because libc declares that free calls no function of the program. */
+/* The pointer is volatile, because libc declares that free calls no function of the program. */
 static void *volatile let_go;
 static volatile size_t listed_then;
 
@@ -51,7 +51,8 @@ static void look_whether_it_is_listed(void *address) {
     listed_then = spprof_copy_live(NULL, 0);
 }
 
-/* Once freed, the address may go to another thread, whose sample would be mistaken for the old one. */
+/* Once the block is freed, another thread may get its address, and that thread's sample would be mistaken for the
+ * old one. */
 static void assert_forgotten_before(void (*release)(void *block)) {
     void *block = malloc(opaque(100));
     assert_int_equal(spprof_copy_live(NULL, 0), 1);

@@ -1,5 +1,5 @@
-/* The heap at its peak, stack by stack: compared with a naive model, under threads, in forked children, in a full
- * table.
+/* The heap at its peak, stack by stack: compared with a naive model, with several threads, in forked children, and in a
+ * full table.
  */
 #include "eviction.h"
 
@@ -81,7 +81,7 @@ static void model_reset(void) {
     memcpy(model.at_peak[SPPROF_PEAK_OF_WINDOW], model.live, sizeof model.live);
 }
 
-/* Every stack with a share in a peak has a record, unless it was folded. */
+/* Check that every stack with a share in a peak has a record, unless it was folded. */
 static void assert_model(bool may_fold) {
     static spprof_sums found[SPPROF_PEAKS][LEAVES];
     memset(found, 0, sizeof found);
@@ -100,7 +100,7 @@ static void assert_model(bool may_fold) {
     assert_int_equal(stats().window_peak_bytes, model.peak[SPPROF_PEAK_OF_WINDOW]);
 }
 
-/* The heap is alternately small and large, and grows over time. */
+/* The heap alternates between small and large, and grows over time. */
 static void step_at_random(uint64_t *random, int step) {
     size_t i = random_below(random, BLOCKS), size = 1 + random_below(random, 200 + (uint64_t)step / 50);
     bool grows = random_below(random, 100) < (step / 500 % 2 ? 70 : 25);
@@ -164,7 +164,7 @@ TEST(test_a_peak_that_would_fill_the_table_gives_way_and_keeps_its_sum) {
         bytes += sp_stack_read_site(record).at_peak[0].bytes;
     assert_int_equal(bytes, BYTES(2560));
     assert_int_equal(stats().peak_bytes, BYTES(2560));
-    for (leaf = 20000; leaf < 20300; leaf++) allocate(leaf, 20); /* a later peak is kept again */
+    for (leaf = 20000; leaf < 20300; leaf++) allocate(leaf, 20); /* a later peak is recorded again */
     for (leaf = 20000; leaf < 20100; leaf++) release(leaf);
     assert_true(stats().peak_bytes == BYTES(6000));
 }
@@ -238,7 +238,7 @@ TEST(test_sites_add_up_to_the_peak_under_threads_and_in_forked_children) {
     assert_int_equal(stats().window_peak_bytes, stats().live_bytes);
 }
 
-/* A change that another thread of the parent had half written. */
+/* Simulates a change that another thread of the parent had half written. */
 TEST(test_half_a_change_is_completed_in_a_child) {
     start_with("512", 0);
     leaf = 7;
@@ -250,19 +250,19 @@ TEST(test_half_a_change_is_completed_in_a_child) {
     lock->allocated = (spprof_sums){.samples = 2, .size = 14, .bytes = BYTES(14), .objects = OBJECTS(2)};
     lock->live = lock->allocated;
     lock->writing = true;
-    sums->allocated.samples = 2; /* and nothing else so far */
+    sums->allocated.samples = 2; /* and nothing else has been written yet */
     sp_stack_sums_repair_after_fork();
     assert_same(&sums->allocated, &lock->allocated);
     assert_same(&sums->live, &lock->live);
     assert_false(lock->writing);
     leaf = 7;
-    allocate(2, 7); /* must not wait for a lock */
+    allocate(2, 7); /* the call must not wait for a lock */
     assert_int_equal(sums->allocated.samples, 3);
 }
 
 /* ---- A thread that stops between two stores ---- */
 
-/* Sums across the border of two pages, one of which is not writable: the first store to it stops the thread. */
+/* Sums that straddle two pages, one of which is not writable: the first store to that page stops the thread. */
 static struct {
     char *pages;
     size_t page_size;
@@ -284,7 +284,7 @@ static void let_write(void) {
     CHECK(mprotect(border.pages, 2 * border.page_size, PROT_READ | PROT_WRITE) == 0);
 }
 
-/* In a child, it is the repair that writes. */
+/* In a child, the repair is the writer. */
 static void stop_at_the_border(int signal) {
     (void)signal;
     if (getpid() == border.process) {
@@ -312,19 +312,19 @@ static bool is_of_7(const spprof_sums *sums, uint64_t samples) {
     return memcmp(sums, &whole, sizeof whole) == 0;
 }
 
-/* The child's peak begins with what is live. */
+/* The child's peak begins with the blocks that are live. */
 static void check_whole_in_child(void *is_writing) {
     uint64_t samples = *(bool *)is_writing ? 3 : 2;
     sp_stack_sums sums = sp_stack_sums_read(border.sums);
     CHECK(is_of_7(&sums.allocated, samples) && is_of_7(&sums.live, samples));
     CHECK(is_of_7(&sums.at_peak[0], samples) && is_of_7(&sums.at_peak[1], samples));
     spprof_weight weight = spprof_weigh(7, 0);
-    sp_stack_sums_free(border.sums, &weight); /* must not wait for a lock */
+    sp_stack_sums_free(border.sums, &weight); /* the call must not wait for a lock */
     sums = sp_stack_sums_read(border.sums);
     CHECK(is_of_7(&sums.live, samples - 1) && is_of_7(&sums.at_peak[0], samples));
 }
 
-/* `before`: bytes of the sums before the border. Returns whether the change was half written. */
+/* `before`: how many bytes of the sums are before the border. Return whether the change was half written. */
 static bool stop_and_fork(size_t before, bool lower_is_closed, bool is_new_peak) {
     border.sums = (sp_stack_sums *)(border.pages + border.page_size - before);
     *border.sums = (sp_stack_sums){.allocated = blocks_of_7(2), .live = blocks_of_7(2)};
@@ -359,12 +359,12 @@ TEST(test_no_record_stays_torn_in_a_child_between_whichever_stores_a_thread_was)
     int half_written = 0;
     for (size_t before = 8; before < sizeof(sp_stack_sums); before += 8)
         for (int way = 0; way < 4; way++) half_written += stop_and_fork(before, way & 1, way & 2);
-    assert_true(half_written >= 4); /* depends on how the compiler orders stores; fewer would test nothing */
+    assert_true(half_written >= 4); /* depends on how the compiler orders stores; fewer would prove nothing */
 }
 
 /* ---- Estimates ---- */
 
-/* Adds up the live samples one by one, from the samples themselves. */
+/* Add up the live samples one by one, from the samples themselves. */
 TEST(test_the_peak_carries_the_variance_and_the_third_moment_of_its_samples) {
     start_with("512", 1000);
     leaf = 1;
@@ -387,8 +387,8 @@ TEST(test_the_peak_carries_the_variance_and_the_third_moment_of_its_samples) {
     assert_true(site.live.variance == 0 && site.live.skewness == 0);
 }
 
-/* Small blocks come and go beside a large one, which has almost no variance: the rounding errors they leave must not
- * appear as a variance, or as a third moment from which an interval would be computed. */
+/* Small blocks come and go next to a large one, which has almost no variance. The rounding errors that they leave
+ * must not appear as a variance, or as a third moment from which an interval would be computed. */
 TEST(test_a_large_block_that_is_left_has_no_variance) {
     start_with("512", 1000);
     leaf = 1;

@@ -1,4 +1,6 @@
-/* The malloc family as a program sees it under LD_PRELOAD=libspprof_alloc.so, which is how this program is run. */
+/* The malloc family as seen by a program that runs under LD_PRELOAD=libspprof_alloc.so. This program itself is run that
+ * way.
+ */
 #include "spprof.h"
 #include "support.h"
 
@@ -11,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* From C23; the library defines them whether libc does or not. */
+/* These are from C23; the library defines them whether or not libc does. */
 __attribute__((weak)) void free_sized(void *address, size_t size);
 __attribute__((weak)) void free_aligned_sized(void *address, size_t alignment, size_t size);
 
@@ -35,7 +37,7 @@ static void assert_live(uint64_t samples, uint64_t bytes) {
     assert_int_equal(now.missed_frees, 0);
 }
 
-/* Hides the value from the compiler, which would otherwise remove calls that it understands. */
+/* Hide the value from the compiler, which would otherwise remove calls that it understands. */
 static size_t opaque(size_t size) {
     __asm__("" : "+r"(size));
     return size;
@@ -49,9 +51,9 @@ TEST(test_the_library_is_preloaded_and_sleeps_until_it_is_started) {
     assert_int_equal(stats().total_samples, 0);
 }
 
-/* Until then, its entries lead to the originals: nothing is counted. */
+/* Until the profiler is used, the library's entries lead to the originals, and nothing is counted. */
 TEST(test_a_library_that_nobody_uses_counts_nothing) {
-    /* This program does not link the library, and would read its own copy of a variable by that name. */
+    /* This program does not link the library: a variable of that name would be the program's own copy. */
     const spprof_thread *self = dlsym(RTLD_DEFAULT, "spprof_this_thread");
     int64_t before = self->countdown;
     void *block = realloc(malloc(opaque(100)), opaque(200));
@@ -335,7 +337,7 @@ TEST(test_frees_after_stop_are_followed_and_allocations_are_not) {
     free(before);
     free(after);
     assert_live(1, 50);
-    moved = realloc(moved, opaque(5000)); /* a sample that moves while the profiler is stopped ends */
+    moved = realloc(moved, opaque(5000)); /* a sample that is moved while the profiler is stopped ends */
     assert_live(0, 0);
     free(moved);
     assert_int_equal(stats().freed_samples, 2);
@@ -366,7 +368,7 @@ TEST(test_what_was_allocated_before_the_start_is_freed_without_harm) {
 #define BLOCKS 2000
 #define STEPS 30000
 
-/* Profiled from when all threads exist until all are done, so that libc's allocations for a thread are not included. */
+/* Profile only while all threads exist, so that libc's allocations for creating a thread are not included. */
 static pthread_barrier_t together;
 static void *blocks[THREADS][BLOCKS];
 
@@ -423,7 +425,7 @@ static void churn(unsigned thread, void *argument) {
     CHECK(rate == 0 ? total == THREADS * STEPS : total > THREADS * STEPS / 5);
 }
 
-/* The first start happens while other threads call entries that led to the originals until then. */
+/* The first start happens while other threads are calling entries that have led to the originals until then. */
 static void churn_through_the_start(unsigned thread, void *argument) {
     uint64_t seed = thread + 1;
     (void)argument;

@@ -1,4 +1,4 @@
-/* Programs that do not know the library, run with and without it. TEST_LIBRARY is its absolute path. */
+/* Programs that do not know about the library, run with and without it. TEST_LIBRARY is its absolute path. */
 #include "support.h"
 
 #include <limits.h>
@@ -16,7 +16,7 @@ typedef struct outcome {
     char output[OUTPUT_MAX]; /* stdout and stderr */
 } outcome;
 
-/* Run `arguments` in `folder` with this LD_PRELOAD; NULL: without one. */
+/* Run `arguments` in `folder` with this LD_PRELOAD; NULL means without one. */
 static void run(outcome *outcome, const char *folder, const char *preload, const char *const *arguments) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -71,7 +71,7 @@ static void folder_of_library(char *folder) {
     *strrchr(folder, '/') = '\0';
 }
 
-/* Check the environment of a child that was started in another folder; the loader must not print an error either. */
+/* Check the environment of a child that was started in another folder. The loader must not print an error either. */
 static void assert_inherited(const char *preload, const char *expected) {
     char folder[PATH_MAX], line[3 * PATH_MAX];
     folder_of_library(folder);
@@ -86,7 +86,7 @@ static void assert_inherited(const char *preload, const char *expected) {
     assert_string_equal(with.output, "/dev/null\n");
 }
 
-/* `form` contains %s for the library's absolute path. */
+/* `form` contains %s in place of the library's absolute path. */
 static void assert_becomes(const char *preload, const char *form) {
     char expected[2 * PATH_MAX];
     const char *at = strstr(form, "%s");
@@ -99,7 +99,7 @@ TEST(test_a_relative_entry_becomes_absolute_for_children) {
     assert_becomes("././libspprof_alloc.so", "%s");
 }
 
-/* libm and librt by their bare names, which the loader searches for. */
+/* libm and librt are named without a folder, so the loader searches for them. */
 TEST(test_other_entries_stay_as_they_are) {
     assert_becomes("./libspprof_alloc.so:libm.so.6", "%s:libm.so.6");
     assert_becomes("libm.so.6:./libspprof_alloc.so", "libm.so.6:%s");
@@ -115,7 +115,7 @@ TEST(test_an_absolute_entry_stays_as_it_is) {
     assert_inherited(preload, preload);
 }
 
-/* A relative path through a parent folder becomes absolute, in any spelling, and names the same file. */
+/* A relative path through a parent folder becomes absolute, however it is spelled, and names the same file. */
 TEST(test_an_entry_through_another_folder_leads_to_the_library) {
     char folder[PATH_MAX], preload[PATH_MAX + 32];
     struct stat expected, got;
@@ -129,7 +129,7 @@ TEST(test_an_entry_through_another_folder_leads_to_the_library) {
     assert_true(expected.st_ino == got.st_ino && expected.st_dev == got.st_dev);
 }
 
-/* LD_PRELOAD cannot contain a folder with a separator in its name, so the entry is left alone. */
+/* LD_PRELOAD cannot contain a folder whose name contains a separator, so the entry is left alone. */
 TEST(test_a_folder_that_cannot_be_named_leaves_the_entry_alone) {
     char folder[] = "/tmp/spprof test XXXXXX", link_name[PATH_MAX];
     assert_non_null(mkdtemp(folder));

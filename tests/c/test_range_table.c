@@ -10,8 +10,8 @@
 #define SERIALS (1 << 13)
 
 typedef struct model {
-    uint64_t serial_at[ADDRESSES]; /* of the range there; 0: none */
-    int64_t held[SERIALS];         /* by serial, which is also the stack's id */
+    uint64_t serial_at[ADDRESSES]; /* serial number of the range there; 0: none */
+    int64_t held[SERIALS];         /* indexed by serial number, which is also the stack's id */
     sp_range_table table;
     uint64_t last_serial, random;
 } model;
@@ -29,7 +29,7 @@ static model *create(uint64_t max, uint64_t seed) {
     return the;
 }
 
-/* ---- The table as such an array ---- */
+/* ---- The table in the form of such an array ---- */
 
 static void check_order(const sp_range *ranges, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -126,7 +126,7 @@ TEST(test_many_small_ranges_fill_many_blocks) {
     assert_int_equal(atomic_load(&model->table.count), 0);
 }
 
-/* From either end, if a block's neighbours are full or nearly empty. */
+/* Ranges are removed from either end, next to blocks that are full or nearly empty. */
 TEST(test_blocks_are_joined_as_they_empty) {
     model *model = create(ADDRESSES, 7);
     for (uintptr_t at = 0; at < ADDRESSES; at++) assert_true(put(model, at, at + 1));
@@ -157,7 +157,7 @@ TEST(test_a_full_table_refuses_and_changes_nothing) {
     check(model);
 }
 
-/* Splitting is not refused for exceeding the maximum; if no block is free, changes that only shorten ranges still
+/* Splitting is not refused for exceeding the maximum. If no block is free, changes that only shorten ranges still
  * work. */
 TEST(test_what_takes_away_goes_on_where_there_are_no_blocks) {
     model *model = create(32, 7);
@@ -185,7 +185,7 @@ typedef struct forks {
     _Atomic bool done;
 } forks;
 
-/* Blocks that belong to no range are free again, whatever the other thread was doing, so as many changes fit as
+/* Blocks that belong to no range are free again, whatever the other thread was doing. So as many changes fit as
  * before. */
 static void check_child(void *argument) {
     forks *forks = argument;

@@ -1,4 +1,6 @@
-/* Resident bytes, by each way of asking the kernel, compared with what the test itself has touched. */
+/* Resident bytes, obtained from the kernel in each possible way, compared with the pages that the test itself has
+ * touched.
+ */
 #include "residency.h"
 
 #include "maps.h"
@@ -23,7 +25,8 @@ static size_t page_size(void) {
     return (size_t)getpagesize();
 }
 
-/* Separate from other mappings, so that the kernel does not join it with one, which would change what smaps reports. */
+/* Map memory apart from other mappings. Otherwise the kernel could join it with one, which would change what smaps
+ * reports. */
 static char *map_apart(size_t bytes, int flags, int file) {
     char *around = mmap(NULL, bytes + 2 * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(around != MAP_FAILED);
@@ -36,7 +39,7 @@ static char *map_private(size_t bytes) {
     return map_apart(bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
-/* `best` is the best way allowed; it must be the one used, unless the kernel lacks it. */
+/* `best` is the best method allowed. It must be the method used, unless the kernel lacks it. */
 static sp_extent measure(const void *address, size_t size, sp_residency_way best) {
     sp_extent extent = {.start = (uintptr_t)address, .size = size};
     errno = 77;
@@ -197,7 +200,7 @@ TEST(test_many_extents_are_measured_in_one_go) {
     munmap(pages, PAGES * page_size());
 }
 
-/* Reserved address space: too large to read its entries, so smaps is used. */
+/* Reserved address space is too large for reading its page entries, so smaps is used. */
 TEST(test_huge_reservations_are_measured) {
     size_t reserved = (size_t)1 << 39, touched = 1000;
     char *pages = mmap(NULL, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -275,7 +278,7 @@ TEST(test_measured_mappings_have_the_names_of_the_others) {
     assert_string_equal(measured, named);
 }
 
-/* The process's own folder in /proc is then empty. */
+/* Return whether the first thread is gone. The process's own folder in /proc is then empty. */
 static bool is_first_thread_gone(void) {
     char byte;
     int file = open("/proc/self/maps", O_RDONLY);

@@ -12,13 +12,13 @@
 #if defined(__x86_64__)
 #define RETURN_COLUMN SP_REGISTER_PC
 #define OTHER_REGISTER 3 /* rbx */
-#define RA_WORDS_LIMIT 2 /* where the call pushed it, and nowhere else */
+#define RA_WORDS_LIMIT 2 /* only where the call pushed it */
 #define FP_WORDS_LIMIT (INT64_C(1) << SP_RULE_FP_BITS)
 #elif defined(__aarch64__)
 #define RETURN_COLUMN SP_REGISTER_LR
 #define OTHER_REGISTER 19
 #define RA_WORDS_LIMIT (1 << SP_RULE_RA_BITS)
-#define FP_WORDS_LIMIT 3 /* below the return address, and nowhere else */
+#define FP_WORDS_LIMIT 3 /* only below the return address */
 #endif
 #define CFA_WORDS_LIMIT (INT64_C(1) << (SP_RULE_CFA_BITS - 1))
 
@@ -28,7 +28,7 @@ static void keep_at(sp_cfi_row *row, unsigned number, int64_t offset) {
     row->rules[number] = (sp_cfi_rule){.place = SP_CFI_AT_OFFSET, .offset = offset};
 }
 
-/* CFA = register + offset, with the return address in the word below it. */
+/* Return a row with CFA = register + offset and the return address in the word below the CFA. */
 static sp_cfi_row row_with(unsigned cfa_register, int64_t cfa_offset) {
     sp_cfi_row row = {.cfa_register = cfa_register, .cfa_offset = cfa_offset};
     keep_at(&row, RETURN_COLUMN, -WORD);
@@ -107,7 +107,7 @@ TEST(test_a_frame_pointer_is_kept_below_the_cfa_up_to_its_limit) {
     assert_int_equal(kind_with_fp_words(-2), SP_RULE_SP);
     assert_int_equal(kind_with_fp_words(-FP_WORDS_LIMIT + 1), SP_RULE_SP);
     assert_int_equal(kind_with_fp_words(-FP_WORDS_LIMIT), SP_RULE_EVALUATE);
-    assert_int_equal(kind_with_fp_words(0), SP_RULE_EVALUATE); /* 0 words would mean: unchanged */
+    assert_int_equal(kind_with_fp_words(0), SP_RULE_EVALUATE); /* 0 words would mean "unchanged" */
     assert_int_equal(kind_with_fp_words(1), SP_RULE_EVALUATE);
     assert_int_equal(kind_with_fp_words(INT64_MIN / WORD), SP_RULE_EVALUATE);
 }
@@ -198,7 +198,7 @@ TEST(test_other_expressions_are_evaluated) {
     assert_int_equal(KIND_OF(BREG_FP, 0x78, OP_DEREF, OP_DEREF), SP_RULE_EVALUATE);
     assert_int_equal(KIND_OF(BREG_FP, 0x78, 0x22), SP_RULE_EVALUATE);
     assert_int_equal(KIND_OF(BREG_FP, 0x79, OP_DEREF), SP_RULE_EVALUATE); /* −7 */
-    assert_int_equal(KIND_OF(BREG_FP, 0xF8, 0x86), SP_RULE_EVALUATE);     /* its offset has no end */
+    assert_int_equal(KIND_OF(BREG_FP, 0xF8, 0x86), SP_RULE_EVALUATE);     /* its offset is unterminated */
     assert_int_equal(KIND_OF(OP_BREG(OTHER_REGISTER), 0x78, OP_DEREF), SP_RULE_EVALUATE);
     assert_int_equal(KIND_OF(OP_DEREF, 0x78, OP_DEREF), SP_RULE_EVALUATE);
     assert_int_equal(KIND_OF(BREG_FP), SP_RULE_EVALUATE);
@@ -337,7 +337,7 @@ static void fill_stack(void) {
     for (size_t i = 0; i < STACK_WORDS; i++) words[i] = random_address();
 }
 
-/* Find the caller as the slow path does, from the three registers that the fast path has. */
+/* Find the caller by the slow path, from the three registers that the fast path has. */
 static sp_caller_result find_slowly(const sp_cfi_row *row, sp_frame *frame) {
     sp_registers registers = {.known = 0};
     sp_stack_memory stack = whole_stack();
@@ -349,7 +349,7 @@ static sp_caller_result find_slowly(const sp_cfi_row *row, sp_frame *frame) {
     frame->pc = registers.value[SP_REGISTER_PC];
     frame->sp = registers.value[SP_REGISTER_SP];
     bool has_fp = sp_registers_get(&registers, SP_REGISTER_FP, &frame->fp);
-    return has_fp ? SP_CALLER_FOUND : SP_CALLER_UNKNOWN; /* the fast path needs it */
+    return has_fp ? SP_CALLER_FOUND : SP_CALLER_UNKNOWN; /* the fast path needs the frame pointer */
 }
 
 static void assert_same(const sp_frame *one, const sp_frame *other) {
@@ -358,7 +358,7 @@ static void assert_same(const sp_frame *one, const sp_frame *other) {
     assert_int_equal(one->fp, other->fp);
 }
 
-static unsigned met[SP_RULE_NO_TABLE + 1], refused; /* rows by the kind of their rule; steps that led nowhere */
+static unsigned met[SP_RULE_NO_TABLE + 1], refused; /* rows by the kind of their rule; steps that found no caller */
 
 static void compare_once(void) {
     sp_cfi_row row = random_row();

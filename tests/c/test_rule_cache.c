@@ -1,4 +1,4 @@
-/* The cache of rules compared with a naive model, and under threads. */
+/* The cache of rules, compared with a naive model and used from several threads. */
 #include "rule_cache.h"
 
 #include "support.h"
@@ -9,7 +9,7 @@
 
 static uint64_t seed;
 
-/* Newton's method: each step doubles the number of correct bits. */
+/* Invert by Newton's method: each step doubles the number of correct bits. */
 static uint64_t inverse_of(uint64_t odd) {
     uint64_t inverse = odd;
     for (int i = 0; i < 6; i++) inverse *= 2 - odd * inverse;
@@ -25,7 +25,7 @@ static uintptr_t address_in_set(uint64_t set, uint32_t tag) {
     return address_of_hash(set << 32 | tag);
 }
 
-/* Never SP_RULE_NONE. */
+/* Return a random rule. It is never SP_RULE_NONE. */
 static sp_rule rule_of(uintptr_t pc) {
     uint64_t word = pc;
     return (sp_rule)next_random(&word) | sp_rule_of_kind(SP_RULE_SP);
@@ -107,7 +107,7 @@ static void insert_into_model(uint64_t set, uintptr_t pc) {
     model[set].newer = pc;
 }
 
-/* 1 in 4 falls into one of eight sets. */
+/* Return a random address. One in 4 falls into one of eight sets. */
 static uintptr_t random_pc(void) {
     uint64_t word = next_random(&seed);
     if (word % 4 == 0) return address_in_set(word >> 2 & 7, (uint32_t)(word >> 40) % 5 * 0x10000001);
@@ -145,7 +145,7 @@ TEST(test_a_million_addresses_are_found_as_a_naive_model_finds_them) {
 #define POOL 64
 #define ROUNDS 300000
 
-static uintptr_t pool[POOL]; /* in four sets, with similar tags */
+static uintptr_t pool[POOL]; /* their hashes are in four sets and have similar tags */
 static _Atomic unsigned writing = WRITERS;
 static _Atomic uint64_t hits;
 
@@ -164,7 +164,7 @@ static bool read_rule(uintptr_t pc) {
     return rule != SP_RULE_NONE;
 }
 
-/* Read until the writers have finished, and then what they left. */
+/* Read until the writers have finished, and then read what they left. */
 static void read_rules(unsigned thread) {
     uint64_t own_seed = thread + 1, found = 0;
     while (atomic_load(&writing) > 0) found += read_rule(pool[random_below(&own_seed, POOL)]);

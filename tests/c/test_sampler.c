@@ -8,7 +8,7 @@
 
 static uint32_t rate_of_sample;
 
-/* Count `size` down as a hook does. Return true for a sample, with rate `rate_of_sample`. */
+/* Count `size` down like a hook. Return true for a sample, which has the rate `rate_of_sample`. */
 static bool allocate(spprof_thread *thread, sp_plan plan, size_t size) {
     thread->countdown = (int64_t)((uint64_t)thread->countdown - size);
     if (thread->countdown >= sp_plan_gate(plan) || !sp_sampler_decide(thread, plan, size)) return false;
@@ -87,8 +87,8 @@ TEST(test_what_is_far_larger_than_the_rate_is_always_sampled) {
     for (int i = 0; i < 10000; i++) assert_true(allocate(&thread, plan, 38 * 1000));
 }
 
-/* A new thread starts 38 intervals below the first gate and draws first: its first allocation has the same chance as
- * others. */
+/* A new thread starts 38 intervals below the first gate and draws first, so its first allocation has the same chance
+ * as later ones. */
 TEST(test_the_first_allocation_of_a_thread_is_decided_on_its_own) {
     sp_plan plan = seeded_plan(1000, 1);
     sp_sampler_seed(7);
@@ -117,7 +117,7 @@ TEST(test_a_countdown_of_an_earlier_start_is_drawn_anew) {
     }
 }
 
-/* p = 1 − exp(−s/R), within four standard errors. */
+/* The share is p = 1 − exp(−s/R), within four standard errors. */
 static void assert_probability(uint32_t rate, size_t size, uint64_t seed) {
     enum { TRIALS = 200000 };
     sp_plan plan = seeded_plan(rate, 1);
@@ -166,8 +166,8 @@ TEST(test_an_allocations_chance_does_not_depend_on_those_before) {
     }
 }
 
-/* The same bytes in chunks of any size give the same number of samples if the chunks are small; weighted by 1/p,
- * they give the number of chunks in any case. */
+/* If the chunks are small, the same bytes in chunks of any size give the same number of samples. Weighted by 1/p,
+ * the samples give the number of chunks in any case. */
 TEST(test_weighted_samples_estimate_the_bytes_in_any_chunking) {
     enum { RATE = 4096 };
     static const size_t chunks[] = {16, 100, 1024, 4096, 20000};
@@ -197,7 +197,7 @@ TEST(test_a_countdown_keeps_the_rate_it_was_drawn_under) {
 }
 
 /* The interval depends on earlier samples, more drastically than with any budget. The sum of the weights minus the
- * bytes is a martingale, whose variance is known step by step. */
+ * bytes is a martingale whose variance is known step by step. */
 TEST(test_weights_are_unbiased_whatever_the_rate_made_of_earlier_samples) {
     enum { STEPS = 2000000 };
     static const size_t sizes[] = {16, 100, 700, 3000, 16, 48, 20000};
@@ -247,7 +247,7 @@ TEST(test_a_seed_fixes_the_sequence_of_each_thread_by_its_place) {
     assert_memory_not_equal(first[0], second[0], sizeof first[0]);
 }
 
-/* Nor are their sequences one sequence entered at different points. */
+/* Nor are their sequences a single sequence entered at different points. */
 TEST(test_sequences_of_neighbouring_threads_and_seeds_share_no_draws) {
     enum { DRAWS = 300 };
     int64_t gaps[6][DRAWS];
@@ -261,10 +261,10 @@ TEST(test_sequences_of_neighbouring_threads_and_seeds_share_no_draws) {
         for (int j = 0; j < i; j++)
             for (int a = 0; a < DRAWS; a++)
                 for (int b = 0; b < DRAWS; b++) equal += gaps[i][a] == gaps[j][b];
-    assert_in_range(equal, 0, 5); /* 15 · 300² pairs, about 2^−31 chance each */
+    assert_in_range(equal, 0, 5); /* 15 · 300² pairs, each with a chance of about 2^−31 */
 }
 
-/* Mean, variance and median of an exponential distribution, within four standard errors. */
+/* The mean, variance and median are those of an exponential distribution, within four standard errors. */
 TEST(test_draws_are_exponential) {
     enum { DRAWS = 400000 };
     double rate = 1 << 20, sum = 0, squares = 0, below_median = 0;

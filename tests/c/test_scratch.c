@@ -1,4 +1,6 @@
-/* Scratch rooms for taking stacks: one per taker, returned afterwards, free in a child, refused without memory. */
+/* Scratch rooms for taking stacks: each taker gets its own and returns it, all are free in a child, and none is
+ * returned when there is no memory.
+ */
 #include "scratch.h"
 
 #include "memory.h"
@@ -133,7 +135,7 @@ TEST(test_in_a_child_all_rooms_are_free) {
     for (unsigned i = 0; i < SP_SCRATCH_COUNT; i++) rooms[i] = sp_scratch_take();
     run_in_child(take_all_again, NULL);
     sp_scratch *other = sp_scratch_take();
-    assert_int_equal(other->place, SP_SCRATCH_COUNT); /* and still taken in the parent */
+    assert_int_equal(other->place, SP_SCRATCH_COUNT); /* and all of them are still taken in the parent */
     sp_scratch_give(other);
 }
 

@@ -1,4 +1,4 @@
-/* A sample that finds no room is dropped, is counted under its reason, and affects nothing else. */
+/* A sample that finds no room is dropped, is counted by its reason, and affects nothing else. */
 #include "fake_hook.h"
 #include "memory.h"
 #include "options.h"
@@ -11,14 +11,14 @@
 
 static uint64_t leaf;
 
-/* One frame, a different one for each value of `leaf`. */
+/* A walker that reports one frame, which differs for each value of `leaf`. */
 static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *depth_limited) {
     (void)capacity, (void)depth_limited;
     frames[0] = spprof_frame_interpreted((uint32_t)leaf, 0);
     return 1;
 }
 
-/* The stack consists only of a mark. */
+/* Check that the stack consists only of the mark `name`. */
 static void assert_named(uint64_t stack_id, const char *name) {
     spprof_stack stack;
     spprof_code code;
@@ -35,7 +35,7 @@ static void start_with(const char *variable, const char *value) {
     start(0);
 }
 
-/* Every block has the same size, so any that stays stands for the same amount. */
+/* Every block has the same size, so each remaining sample represents the same amount. */
 TEST(test_samples_beyond_live_samples_max_are_thinned) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
     for (uintptr_t n = 0; n < 130; n++) allocate(n, 10);
@@ -53,7 +53,7 @@ TEST(test_samples_beyond_live_samples_max_are_thinned) {
     spprof_site site;
     assert_true(spprof_site_get(1, &site));
     assert_int_equal(site.live.samples, now.live_samples);
-    assert_int_equal(site.allocated.bytes, now.live_bytes); /* none was freed by the program */
+    assert_int_equal(site.allocated.bytes, now.live_bytes); /* the program has freed none */
     for (uintptr_t n = 0; n < 130; n++) release(n);
     assert_live(0, 0);
     assert_true(spprof_site_get(1, &site));
@@ -61,7 +61,7 @@ TEST(test_samples_beyond_live_samples_max_are_thinned) {
     assert_int_equal(site.live.samples, 0);
 }
 
-/* Empty blocks are sampled at any interval. */
+/* Empty blocks are sampled at any interval, so thinning cannot remove them. */
 TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
     for (uintptr_t n = 0; n < 100; n++) allocate(n, 0);
@@ -70,7 +70,7 @@ TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
     assert_live(100, 0);
     assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 2);
     assert_int_equal(stats().lost_bytes, BYTES(14));
-    release(200); /* was dropped */
+    release(200); /* its sample was dropped */
     release(5);
     allocate(202, 7);
     assert_live(100, 7);
@@ -79,14 +79,14 @@ TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
     assert_int_equal(site.allocated.samples, 101); /* dropped samples are not part of the site */
 }
 
-/* Another thread took the room after the old block was detached and before the realloc failed. */
+/* Another thread took the room after the old block was detached, but before the realloc failed. */
 TEST(test_a_failed_realloc_that_finds_its_room_taken_is_thinned_with_the_rest) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "1");
     allocate(1, 100);
     spprof_ticket ticket;
     assert_false(spprof_passes(200));
     spprof_begin_realloc(&ticket, at(1), 200, true);
-    sp_guard_leave(&spprof_this_thread); /* as another thread would */
+    sp_guard_leave(&spprof_this_thread); /* as if on another thread */
     allocate(2, 5);
     sp_guard_enter(&spprof_this_thread);
     spprof_end(&ticket, NULL);
@@ -160,7 +160,7 @@ TEST(test_without_memory_for_its_tables_nothing_starts) {
     assert_live(1, 100);
 }
 
-/* The stack would be marked, but its entry finds no memory either. */
+/* The stack should be marked, but there is no memory for its entry either. */
 TEST(test_a_sample_that_finds_no_memory_is_a_drop) {
     start(0);
     sp_options.engine_bytes_max = sp_memory_mapped();
@@ -223,7 +223,7 @@ TEST(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_is_depth_limited) {
         for (size_t j = 0; j < kept; j++)
             assert_true(stack.frames[j] == (UINT64_C(1) << 63 | (uint64_t)j << 32 | 2 * j));
     }
-    assert_int_equal(stats().unique_stacks, 5); /* depth-limited and complete are two stacks */
+    assert_int_equal(stats().unique_stacks, 5); /* the depth-limited stack and the complete one are two stacks */
     spprof_stack none;
     assert_false(spprof_stack_get(0, &none));
     assert_false(spprof_stack_get(6, &none));
@@ -290,7 +290,7 @@ TEST(test_no_handoff_begins_while_stopped_or_inside_the_guard) {
     assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
 }
 
-/* A stop between the announcement and the allocation is not an error. */
+/* A stop between the begin of the handoff and the allocation is not an error. */
 TEST(test_a_handoff_interrupted_by_stop_is_no_drop) {
     start(0);
     assert_true(sp_handoff_begin(48));
@@ -320,7 +320,7 @@ TEST(test_an_already_counted_realloc_is_moved_without_a_decision) {
     for (uintptr_t before = 0; before <= 64; before += 16) {
         start(0);
         allocate(10, 100);
-        sp_already_counted_begin((char *)at(10) + before); /* debug layers put bytes in front of the block */
+        sp_already_counted_begin((char *)at(10) + before); /* debug layers add bytes in front of the block */
         reallocate(at(10), 40, at(20));
         assert_live(0, 0);
         spprof_stop();
@@ -337,7 +337,7 @@ TEST(test_already_counted_is_one_realloc) {
     assert_live(1, 50);
 }
 
-/* malloc may have received the memory of an arena, and the block at that address may grow. */
+/* malloc may have received an arena's memory, and the block at that address may grow. */
 TEST(test_a_realloc_to_a_size_of_no_pool_is_not_already_counted) {
     start(0);
     sp_already_counted_begin(at(10));
@@ -362,7 +362,7 @@ TEST(test_already_counted_reaches_no_other_block) {
     assert_live(3, 65);
 }
 
-/* A pool's arena table grows by realloc while a small realloc is already counted above. */
+/* A pool's arena table grows by realloc while a small realloc in a higher hook is already counted. */
 TEST(test_a_realloc_within_one_that_is_already_counted_is_decided) {
     start(0);
     sp_already_counted_begin(at(10));

@@ -1,5 +1,5 @@
-/* Reading stacks: the thread's own, made-up ones, a signal's, a coroutine's. The surrounding memory is mapped so that a
- * load too far faults.
+/* Reading stacks: the thread's own, artificial ones, a signal's, and a coroutine's. The surrounding memory is mapped so
+ * that a load beyond the stack faults.
  */
 #include "stack_memory.h"
 
@@ -21,9 +21,9 @@
 
 extern void *__libc_stack_end;
 
-/* Unreadable pages with `readable` readable ones in the middle. */
+/* A region of unreadable pages with `readable` readable ones in the middle. */
 typedef struct region {
-    uint8_t *start, *end; /* of the middle */
+    uint8_t *start, *end; /* the bounds of the readable middle */
 } region;
 
 static void protect(const void *start, size_t bytes, int protection) {
@@ -49,7 +49,8 @@ static bool can_load(sp_stack_memory *stack, uintptr_t address) {
     return sp_stack_memory_load(stack, address, &value);
 }
 
-/* Every byte address from `start` on, up to the last word before `end`, can be loaded and gives the right value. */
+/* Check that the word at every byte address from `start` to the last word before `end` can be loaded with the right
+ * value. */
 static void check_loads(sp_stack_memory *stack, uintptr_t start, uintptr_t end) {
     for (uintptr_t address = start; address <= end - WORD; address++) {
         uintptr_t value, expected;
@@ -59,7 +60,7 @@ static void check_loads(sp_stack_memory *stack, uintptr_t start, uintptr_t end) 
     }
 }
 
-/* Nothing from `end` on can be loaded, nor a word that reaches beyond it. */
+/* Check that no address from `end` on can be loaded, nor a word that reaches beyond it. */
 static void check_ends(sp_stack_memory *stack, uintptr_t end) {
     for (uintptr_t address = end - WORD + 1; address < end + 2 * PAGE; address++) CHECK(!can_load(stack, address));
     CHECK(!can_load(stack, end + ((uintptr_t)32 << 20)));
@@ -139,7 +140,7 @@ TEST(test_every_thread_reads_its_own_stack) {
 
 typedef struct made_stack {
     region place;
-    uintptr_t sp; /* output */
+    uintptr_t sp; /* the result */
 } made_stack;
 
 static void *read_made_stack(void *argument) {
@@ -149,7 +150,7 @@ static void *read_made_stack(void *argument) {
     CHECK(stack.low >= (uintptr_t)made->place.start && stack.high <= (uintptr_t)made->place.end);
     check_loads(&stack, HERE, stack.high);
     check_ends(&stack, stack.high);
-    stack = find((uintptr_t)made->place.start + WORD); /* as if all of it were in use */
+    stack = find((uintptr_t)made->place.start + WORD); /* as if the whole stack were in use */
     CHECK(can_load(&stack, (uintptr_t)made->place.start) && !can_load(&stack, (uintptr_t)made->place.start - 1));
     return NULL;
 }
@@ -172,7 +173,7 @@ TEST(test_a_stack_that_the_program_provides_is_the_threads_own) {
 /* ---- Other stacks of the thread ---- */
 
 static region other;
-static sp_stack_memory before; /* what was known of the thread's own stack */
+static sp_stack_memory before; /* the thread's own stack, as known before */
 
 static void read_other_stack(void) {
     sp_stack_memory stack = find(HERE);
@@ -217,7 +218,7 @@ TEST(test_a_threads_first_look_may_be_from_a_signals_stack) {
 
 static ucontext_t main_context, coroutine;
 
-/* Run `body` on a separate stack and return. */
+/* Run `body` on a separate stack, then return. */
 static void run_coroutine(region place, void body(void)) {
     CHECK(getcontext(&coroutine) == 0);
     coroutine.uc_stack = (stack_t){.ss_sp = place.start, .ss_size = (size_t)(place.end - place.start)};
@@ -233,7 +234,7 @@ TEST(test_a_coroutines_stack_is_read_to_the_guard_above_it) {
     expect_own_as_before();
 }
 
-/* Everything next to it is readable, farther than a stack could reach. */
+/* Everything next to the stack is readable, farther than a stack could reach. */
 static void read_far(void) {
     uintptr_t page = HERE & ~(uintptr_t)(PAGE - 1), limit = page + ((uintptr_t)16 << 20);
     sp_stack_memory stack = find(HERE);
@@ -267,8 +268,8 @@ TEST(test_another_stack_is_asked_for_each_time) {
     expect_own_as_before();
 }
 
-/* The main thread keeps its data elsewhere. If that is above, and everything in between is readable, it is still not
- * a stack. */
+/* The main thread keeps its data elsewhere. Even if that data is above, and everything in between is readable, it is
+ * not a stack. */
 static void look_first(void) {
     sp_stack_memory stack = find(HERE);
     CHECK(can_load(&stack, HERE));
@@ -288,7 +289,7 @@ TEST(test_a_coroutine_below_the_threads_data_is_not_taken_for_its_stack) {
     assert_ptr_equal(stack.high, __libc_stack_end);
 }
 
-/* A thread on the upper half of a mapping, and a coroutine on the lower half, which is unmapped later. */
+/* A thread runs on the upper half of a mapping, and a coroutine on the lower half, which is unmapped later. */
 static void look_only(void) {
     sp_stack_memory stack = find(HERE);
     CHECK(can_load(&stack, HERE));
@@ -314,7 +315,7 @@ static void *look_across_a_hole(void *argument) {
     region lower = *(region *)argument;
     protect(lower.end - PAGE, PAGE, PROT_NONE);
     lower.end -= PAGE;
-    run_coroutine(lower, read_other_stack); /* the thread's first look */
+    run_coroutine(lower, read_other_stack); /* the thread's first lookup of its stack */
     sp_stack_memory stack = find(HERE);
     CHECK(can_load(&stack, HERE) && !can_load(&stack, (uintptr_t)lower.end));
     run_coroutine(lower, read_other_stack);
@@ -338,7 +339,7 @@ static void look_in_child(void *argument) {
 static void fork_and_look(unsigned thread, void *argument) {
     (void)argument;
     uintptr_t sp = HERE;
-    if (thread % 2) find(sp); /* known before the fork in half of the threads */
+    if (thread % 2) find(sp); /* half of the threads have found their stack before the fork */
     run_in_child(look_in_child, &sp);
 }
 

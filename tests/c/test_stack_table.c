@@ -13,7 +13,7 @@
 
 static sp_stack_table table;
 
-/* The n-th stack: of any depth, and sharing most frames with its neighbours. */
+/* Make the n-th stack: it may have any depth, and shares most of its frames with its neighbours. */
 static uint32_t make_frames(uint64_t n, uint64_t *frames) {
     uint32_t count = (uint32_t)(n * 31 % 40);
     for (uint32_t i = 0; i < count; i++) frames[i] = 0x400000 + i * 16;
@@ -47,7 +47,7 @@ TEST(test_each_different_stack_is_kept_once) {
             known[n] = record;
         }
     }
-    assert_int_equal(different, STACKS - STACKS / 40 + 1); /* the empty ones are the same stack */
+    assert_int_equal(different, STACKS - STACKS / 40 + 1); /* all empty stacks are the same stack */
     assert_int_equal(table.index.count, different);
     assert_null(sp_stack_table_get(&table, different + 1));
 }
@@ -80,7 +80,7 @@ TEST(test_a_table_full_of_held_stacks_marks_and_still_finds) {
     for (uint64_t frame = 1; frame <= 100; frame++) intern(&frame, 1, false);
     size_t mapped = sp_memory_mapped();
     for (uint64_t frame = 101; frame <= 100000; frame++) assert_marked(frame);
-    assert_int_equal(sp_memory_mapped(), mapped); /* marking leaks nothing */
+    assert_int_equal(sp_memory_mapped(), mapped); /* marking leaks no memory */
     for (uint64_t frame = 1; frame <= 100; frame++) assert_int_equal(intern(&frame, 1, false)->id, frame);
 }
 
@@ -88,7 +88,7 @@ TEST(test_without_memory_a_stack_is_marked_and_later_there_is_room) {
     sp_stack_table_create(&table, NO_LIMIT);
     sp_options.engine_bytes_max = 0;
     assert_marked(1);
-    /* Memory for the slots, but not for a record. */
+    /* There is memory for the slots, but not for a record. */
     sp_options.engine_bytes_max = sp_memory_mapped() + (table.index.max + 1 + table.index.bucket_mask + 1) * 8 + 4096;
     assert_marked(1);
     sp_options.engine_bytes_max = NO_LIMIT;

@@ -1,4 +1,4 @@
-/* Functions of files: images built here, compared with a naive model; this program itself; and corrupt files. */
+/* The functions in files: images built here, compared with a naive model; this program itself; and corrupt files. */
 #include "elf_file.h"
 #include "memory.h"
 #include "options.h"
@@ -65,7 +65,7 @@ static void put_symbols(const named_symbol *symbols, size_t count, sp_elf_sectio
     strings->offset = append(names, length);
 }
 
-/* A file without a name: nothing to remove, and no disk to wait for. */
+/* Use a file without a name, which need not be removed and involves no disk. */
 static void write_image(void) {
     static int file = -1;
     if (file < 0) file = memfd_create("object", MFD_CLOEXEC);
@@ -159,7 +159,7 @@ TEST(test_a_function_covers_its_first_byte_to_its_last) {
     assert_true(answer.has_symtab);
     const char *expected[] = {"", "", "", "one", "one", "", "two", "", ""};
     for (size_t i = 0; i < 9; i++) assert_found(i, expected[i], i < 6 ? CODE + 16 : CODE + 48);
-    assert_int_equal(answer.names_length, 6); /* each once */
+    assert_int_equal(answer.names_length, 6); /* each name once */
 }
 
 TEST(test_a_label_without_size_reaches_to_the_next_symbol_or_the_end_of_its_section) {
@@ -215,7 +215,7 @@ TEST(test_the_full_table_goes_before_that_of_the_loader) {
     assert_int_equal(ask(&address, 1), SPPROF_SYMBOLS_FOUND);
     assert_found(0, "", 0);
     assert_true(answer.has_symtab);
-    assert_true(answer.has_lines); /* by the section's name */
+    assert_true(answer.has_lines); /* recognised by the section's name */
 }
 
 /* ---- A naive model ---- */
@@ -471,7 +471,7 @@ TEST(test_tables_that_lie_are_read_without_harm) {
         read += ask_build(addresses, ASKED_MAX, build_note + 4, round % 2 ? 8 : 0) == SPPROF_SYMBOLS_FOUND;
         for (size_t i = 0; i < ASKED_MAX; i++) assert_true(found[i].length <= SPPROF_SYMBOL_NAME_MAX);
     }
-    assert_in_range(read, 100, 5900); /* both kinds occurred */
+    assert_in_range(read, 100, 5900); /* both readable and unreadable files occurred */
 }
 
 TEST(test_functions_that_all_cover_everything_do_not_hold_the_snapshot_up) {
@@ -493,7 +493,7 @@ TEST(test_without_memory_nothing_is_found_and_it_says_so) {
     size_t enough = sp_options.engine_bytes_max, before = sp_memory_mapped();
     sp_options.engine_bytes_max = 0;
     assert_refused(SPPROF_SYMBOLS_OUT_OF_MEMORY);
-    sp_options.engine_bytes_max = before + 4096; /* only for the section headers */
+    sp_options.engine_bytes_max = before + 4096; /* enough only for the section headers */
     assert_refused(SPPROF_SYMBOLS_OUT_OF_MEMORY);
     sp_options.engine_bytes_max = enough;
     assert_name_at(CODE, "f");

@@ -1,4 +1,4 @@
-/* Fewer samples that each stand for more: nothing becomes biased, and the interval's sums account for it. */
+/* Fewer samples that each represent more: nothing becomes biased, and the interval's sums account for it. */
 #include "thinning.h"
 
 #include "fake_hook.h"
@@ -16,10 +16,10 @@ static void forget_thinning(void) {
 
 #define BLOCKS 600
 #define RUNS 2000
-#define SIGMAS 6 /* of the mean: exceeded once in 5·10⁸ */
+#define SIGMAS 6 /* standard errors of the mean; exceeded once in 5·10⁸ */
 
 typedef struct moments {
-    double count, mean, squares; /* Welford */
+    double count, mean, squares; /* Welford's algorithm */
 } moments;
 
 static void add(moments *to, double value) {
@@ -41,7 +41,7 @@ static bool is_freed(uintptr_t n) {
     return n % 3 == 1;
 }
 
-/* The variance that the live samples add up to. */
+/* Return the variance that the live samples add up to. */
 static double estimated_variance(void) {
     static spprof_sample live[BLOCKS];
     size_t count = spprof_copy_live(live, BLOCKS);
@@ -168,7 +168,7 @@ static void hammer(unsigned thread, void *unused) {
     }
 }
 
-/* About 800 blocks are live at any moment. */
+/* About 800 blocks are live at any time. */
 TEST(test_counters_samples_and_sites_agree_after_eight_threads_thinned) {
     static spprof_sample listed[300];
     setenv("SPPROF_LIVE_SAMPLES_MAX", "300", 1);

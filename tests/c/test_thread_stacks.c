@@ -1,4 +1,4 @@
-/* The current stacks of all threads: which threads answer, which cannot, and that no thread is harmed. */
+/* The current stacks of all threads: which threads answer and which cannot. No thread may be harmed. */
 #include "clock.h"
 #include "cpu.h"
 #include "signal_stacks.h"
@@ -29,9 +29,9 @@ typedef void other_work(other *self);
 struct other {
     other_work *work;
     pthread_t thread;
-    int end[2]; /* a pipe: the thread ends when it reads something from it */
+    int end[2]; /* a pipe: the thread ends when it reads a byte from it */
     _Atomic uint32_t thread_id;
-    _Atomic uint32_t ready; /* how often it has begun the work that is asked about */
+    _Atomic uint32_t ready; /* how many times it has begun the work that the test examines */
     _Atomic bool ends;
 };
 
@@ -156,7 +156,7 @@ TEST(test_a_thread_is_told_by_its_name_and_state) {
     prepare();
     begin(&named, take_name);
     spprof_thread_stack found;
-    do { /* until it sleeps */
+    do { /* until the thread is sleeping */
         found = found_among(take(MINUTE), named.thread_id);
         spprof_thread_stacks_give_back();
     } while (found.state != 'S');
@@ -210,7 +210,7 @@ static void block_all(other *self) {
     wait_for_end(self);
     sigset_t waiting;
     sigpending(&waiting);
-    CHECK(!sigismember(&waiting, sp_tick_signal())); /* none was sent */
+    CHECK(!sigismember(&waiting, sp_tick_signal())); /* no signal was sent */
 }
 
 TEST(test_a_thread_that_blocks_the_signal_is_sent_none) {
@@ -225,7 +225,7 @@ static int set_by_kernel(const void *new_stack, void *old_stack) {
     return sigaltstack(new_stack, old_stack);
 }
 
-/* Larger than the kernel's minimum, smaller than a tick needs. */
+/* The stack is larger than the kernel's minimum, but smaller than a tick needs. */
 static void take_small_signal_stack(other *self) {
     static char room[1 << 16];
     stack_t small = {.ss_sp = room, .ss_size = sp_tick_stack_bytes() - 1}, none = {.ss_flags = SS_DISABLE};
@@ -247,13 +247,13 @@ TEST(test_a_thread_with_a_small_signal_stack_is_sent_nothing_till_it_has_another
     end(&small);
 }
 
-/* The thread sleeps where no signal wakes it, until its child has ended. */
+/* Until its child has ended, the thread sleeps where no signal wakes it. */
 static void wait_for_child(other *self) {
     char byte;
     atomic_fetch_add(&self->ready, 1);
     pid_t child = vfork();
     if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failing test leaves nothing behind */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* so that a failing test leaves no process behind */
         while (read(self->end[0], &byte, 1) != 1) continue;
         _exit(0);
     }
@@ -295,10 +295,10 @@ static void change_signal_stack(other *self) {
     while (!atomic_load(&may_change)) sp_thread_pause();
     CHECK(sp_signal_stacks_set(&small, &before, note_change) == 0);
     wait_for_end(self);
-    CHECK(sigaltstack(&before, NULL) == 0); /* a sanitizer's, which it removes when the thread ends */
+    CHECK(sigaltstack(&before, NULL) == 0); /* the sanitizer's stack, which it removes when the thread ends */
 }
 
-/* A signal sent just before would arrive on the small stack and end the process. */
+/* A signal sent just before the change would arrive on the small stack and end the process. */
 TEST(test_a_signal_stack_becomes_small_when_no_signal_is_being_sent_any_more) {
     other changing;
     sp_stack_record *none;
@@ -373,7 +373,7 @@ TEST(test_who_does_not_wait_is_told_that_nobody_has_answered_and_later_all_is_ri
     begin(&computing, compute);
     for (int i = 0; i < 10000; i++) {
         spprof_thread_absence absence = absence_within(&computing, 1);
-        bool in_handler = absence == SPPROF_THREAD_BLOCKED; /* from the earlier question */
+        bool in_handler = absence == SPPROF_THREAD_BLOCKED; /* it is still answering the earlier question */
         assert_true(absence == SPPROF_THREAD_LATE || absence == SPPROF_THREAD_PRESENT || in_handler);
     }
     assert_int_equal(absence_of(&computing), SPPROF_THREAD_PRESENT);
@@ -400,7 +400,7 @@ TEST(test_a_signal_that_comes_when_nobody_waits_any_more_answers_nothing) {
     sp_thread_questions_begin();
     sp_thread_questions_ask(0, self);
     sp_thread_questions_sent();
-    block_ticks(SIG_UNBLOCK); /* now it arrives, with the first cookie */
+    block_ticks(SIG_UNBLOCK); /* now the signal arrives, with the first cookie */
     assert_int_equal(sp_thread_questions_answers(), 0);
     assert_true(sp_thread_questions_is_open(0));
     sp_thread_questions_settle(0, &record);
@@ -471,7 +471,7 @@ TEST(test_one_asks_at_a_time_and_the_second_is_told) {
 }
 
 TEST(test_asking_leaves_errno_and_system_calls_alone) {
-    other sleeping; /* its read would fail with EINTR, and the test with it */
+    other sleeping; /* an interrupted read would fail with EINTR, and the test with it */
     prepare();
     begin(&sleeping, wait_for_end);
     errno = ERANGE;
@@ -543,7 +543,7 @@ TEST(test_questions_are_no_samples) {
     end(&computing);
 }
 
-/* A thread's samples and its uncovered rest add up to its clock, whatever other threads do. */
+/* A thread's samples and its uncovered rest add up to its clock, whatever other threads are doing. */
 TEST(test_the_sums_of_a_session_are_right_beside_questions) {
     other computing;
     static spprof_cpu_sample samples[1 << 20];
@@ -569,7 +569,7 @@ TEST(test_the_sums_of_a_session_are_right_beside_questions) {
     for (size_t i = 0; i < known; i++)
         if (threads[i].thread_id == computing.thread_id) sum_ns += threads[i].uncovered_ns;
     assert_true(sum_ns >= end_ns - begin_ns);
-    assert_true(sum_ns <= last_ns); /* what it burned before the start is not included */
+    assert_true(sum_ns <= last_ns); /* the time that it used before the start is not included */
     end(&computing);
 }
 

@@ -1,4 +1,4 @@
-/* The engine driven from many threads at once; addresses are only names. */
+/* The engine, called from many threads at once with addresses that are only names. */
 #include "fake_hook.h"
 #include "spprof.h"
 #include "support.h"
@@ -35,7 +35,7 @@ static void hammer(unsigned thread) {
     atomic_fetch_add(&finished, 1);
 }
 
-/* Relations that hold at every moment, whatever other threads do. */
+/* Check relations that always hold, whatever other threads are doing. */
 static void watch(void) {
     spprof_stats last = {0}, now;
     while (atomic_load(&finished) < THREADS) {
@@ -58,7 +58,7 @@ static void hammer_or_watch(unsigned thread, void *argument) {
         watch();
 }
 
-/* Threads that see the same new stack at once may each add it. */
+/* Threads that see the same new stack at the same time may each add it. */
 static spprof_site sum_of_sites(void) {
     spprof_site sum = {0}, site;
     for (uint64_t id = 1; id <= stats().stacks; id++) {
@@ -142,7 +142,7 @@ TEST(test_a_free_from_another_thread_removes_the_sample) {
     assert_live(0, 0);
 }
 
-/* Starting and stopping while others allocate: nothing is lost or counted twice. */
+/* Starting and stopping while others are allocating loses nothing and counts nothing twice. */
 static void start_and_stop(void) {
     for (uint32_t i = 0; i < 2000; i++) {
         CHECK(spprof_start(i % 3 * 500, NULL) == SPPROF_OK);

@@ -49,7 +49,7 @@ static void burn_until(uint32_t count) {
 }
 
 TEST(test_a_timer_on_a_threads_clock_comes_to_that_thread_with_its_cookie) {
-    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL); /* the address sanitizer's */
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL); /* removes the address sanitizer's stack */
     assert_true(sp_tick_install(note));
     int timer = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, UINT64_C(0x1234567800000042));
     assert_int_not_equal(timer, SP_TICK_NONE);
@@ -60,7 +60,7 @@ TEST(test_a_timer_on_a_threads_clock_comes_to_that_thread_with_its_cookie) {
     assert_int_equal(seen.thread_id, sp_thread_kernel_id());
     assert_int_equal(seen.room, SIZE_MAX);
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    assert_true(seen.sp > here - 65536 && seen.sp < here + 65536); /* on this stack, whatever is on it */
+    assert_true(seen.sp > here - 65536 && seen.sp < here + 65536); /* on this stack, whatever else is on it */
 }
 
 TEST(test_a_timer_of_the_process_comes_to_one_of_its_threads) {
@@ -85,7 +85,7 @@ static bool was_seen(uintptr_t word) {
     return false;
 }
 
-/* The values stay in registers until the first tick. */
+/* Keep the values in registers until the first tick. */
 static void hold(uintptr_t general, const uintptr_t *vector) {
 #if defined(__x86_64__)
     __asm__ volatile("movups (%1), %%xmm13\n"
@@ -111,7 +111,7 @@ TEST(test_what_stands_in_registers_is_told) {
     assert_true(sp_tick_install(note));
     int timer = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, 1);
     sp_tick_arm(timer, 1000000, 1000000);
-    for (int i = 0; i < 5 && !was_seen(general); i++) { /* a tick may arrive before they are in registers */
+    for (int i = 0; i < 5 && !was_seen(general); i++) { /* a tick may arrive before the values are in registers */
         seen.count = 0;
         hold(general, vector);
     }
@@ -146,10 +146,10 @@ static void note_room(uint64_t cookie, const sp_interrupted *interrupted) {
     seen.count++;
 }
 
-/* Above an inaccessible page. */
+/* The stack is just above an inaccessible page. */
 TEST(test_a_signal_stack_of_the_stated_size_suffices) {
     assert_true(sp_tick_install(note_room));
-    assert_int_equal(seen.count, 0); /* measuring does not call the handler */
+    assert_int_equal(seen.count, 0); /* measuring the size does not call the handler */
     size_t size = sp_tick_stack_bytes();
     assert_in_range(size, 1024, 65536);
     char *low = mmap(NULL, 65536 + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -260,7 +260,7 @@ TEST(test_each_thread_is_listed_once) {
     pthread_barrier_init(&all_there, NULL, THREADS);
     pthread_barrier_init(&all_listed, NULL, THREADS);
     run_threads(THREADS, be_listed, NULL);
-    while (sp_tasks_count() > 1) sched_yield(); /* a joined thread may not be gone yet */
+    while (sp_tasks_count() > 1) sched_yield(); /* a joined thread may still be listed */
     assert_int_equal(sp_tasks_count(), 1);
 }
 
@@ -292,7 +292,7 @@ TEST(test_a_threads_clock_is_the_same_from_outside) {
     assert_true(sp_clock_cpu_ns_of(sp_thread_kernel_id(), &outside));
     uint64_t after = sp_clock_thread_cpu_ns();
     assert_true(before <= outside && outside <= after);
-    assert_true(process + 2000 >= before); /* user and system time, each truncated to a microsecond */
+    assert_true(process + 2000 >= before); /* user and system time are each truncated to a microsecond */
 }
 
 /* ---- Memory that may not exist ---- */

@@ -1,4 +1,4 @@
-/* The engine driven through its public functions, with addresses that are only names. */
+/* The engine, called through its public functions with addresses that are only names. */
 #include "fake_hook.h"
 #include "spprof.h"
 #include "support.h"
@@ -47,7 +47,7 @@ TEST(test_what_was_allocated_before_the_start_or_after_a_stop_is_not_sampled) {
     release(1);
     release(3);
     assert_live(1, 200);
-    release(2); /* frees are followed after a stop */
+    release(2); /* frees are still followed after a stop */
     assert_live(0, 0);
 }
 
@@ -68,7 +68,7 @@ TEST(test_a_missed_free_replaces_the_sample_and_is_counted) {
     assert_live(1, 30);
     assert_int_equal(stats().missed_frees, 1);
     assert_int_equal(stats().freed_samples, 1);
-    assert_int_equal(stats().peak_bytes, BYTES(100)); /* never live at the same time */
+    assert_int_equal(stats().peak_bytes, BYTES(100)); /* the two blocks were never live at the same time */
 }
 
 TEST(test_the_peak_is_the_highest_that_was_live) {

@@ -14,7 +14,7 @@ static specimen_trace trace;
 static specimen_function *script[SPECIMEN_DEPTH_MAX];
 static uint64_t seed;
 
-/* The described ways of keeping frames. */
+/* The ways of keeping frames that unwind tables describe. */
 static specimen_function *const *const described[] = {
     specimen_without_frame_pointer,
     specimen_with_frame_pointer,
@@ -27,7 +27,7 @@ static void run(size_t length) {
     run_script(&trace, script);
 }
 
-/* The functions in this order, then take_stack. */
+/* Run the functions in this order, then take_stack. */
 #define RUN(...)                                                                                                       \
     (memcpy(script, ((specimen_function *[]){__VA_ARGS__}), sizeof((specimen_function *[]){__VA_ARGS__})),             \
      run(sizeof((specimen_function *[]){__VA_ARGS__}) / sizeof *script))
@@ -36,8 +36,8 @@ static specimen_function *plain(void) {
     return specimen_without_frame_pointer[SPECIMEN_plain];
 }
 
-/* A caller of code without tables. On aarch64 a frame pointer points at the low end of a frame, so only the caller's
- * own frame pointer shows where that frame begins. */
+/* Return a caller for code without tables. On aarch64 a frame pointer points at the low end of a frame, so only the
+ * caller's own frame pointer shows where that frame begins. */
 static specimen_function *framed(void) {
     return specimen_with_frame_pointer[SPECIMEN_plain];
 }
@@ -88,7 +88,7 @@ TEST(test_random_stacks_are_unwound) {
     take_random_stacks(3000);
 }
 
-/* Uses the table of objects, as with glibc before 2.35. */
+/* This uses the table of objects, as with glibc before 2.35. */
 TEST(test_stacks_are_unwound_by_a_table_of_objects_too) {
     sp_unwind_prepare();
     sp_objects_prepare(false);
@@ -109,7 +109,7 @@ TEST(test_a_frame_that_needs_every_register_starts_the_stack_again) {
     assert_int_equal(counted_since(before).restarted, 0);
 }
 
-/* Such a walk would be recorded as halves of two walks. */
+/* Otherwise the walk would be recorded as halves of two walks. */
 TEST(test_a_walk_that_started_again_is_not_followed) {
     static sp_last_walks last;
     sp_unwind_prepare();
@@ -162,7 +162,7 @@ static void *take_one_stack(void *argument) {
     return NULL;
 }
 
-/* The memory behind it is unreadable. */
+/* The memory behind the stack is unreadable. */
 TEST(test_a_stack_that_the_program_provides_is_unwound_to_its_end) {
     const size_t bytes = 64 << 20;
     uint8_t *memory = mmap(NULL, bytes * 3, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -207,7 +207,7 @@ TEST(test_a_stack_fits_to_the_last_frame) {
 
 /* ---- Code without tables ---- */
 
-/* Without a table, nothing shows how much of a frame is below aarch64's frame pointer: arguments, arrays. */
+/* Without a table, nothing shows how much of a frame (arguments, arrays) is below aarch64's frame pointer. */
 static bool begins_at_frame_pointer(size_t kind) {
 #if defined(__x86_64__)
     (void)kind;
@@ -232,13 +232,13 @@ static void check_truncated(size_t kept) {
     CHECK(taken.truncated && !taken.depth_limited);
     CHECK(taken.count == kept + 1);
     for (size_t i = 0; i < kept; i++) CHECK(taken.addresses[1 + i] == trace.returns[trace.depth - 1 - i]);
-    CHECK(taken.ends[kept] == taken.ends[kept - 1]); /* and it is empty */
+    CHECK(taken.ends[kept] == taken.ends[kept - 1]); /* the last frame is empty */
 }
 
 TEST(test_code_without_tables_or_frame_pointers_truncates) {
     sp_unwind_prepare();
     for (size_t kind = 0; kind < SPECIMEN_variable; kind++) {
-        bool two = kind == SPECIMEN_arguments; /* specimens of this kind are two functions */
+        bool two = kind == SPECIMEN_arguments; /* a specimen of this kind consists of two functions */
         sp_unwind_counters before = sp_unwind_read_counters();
         RUN(plain(), specimen_without_any_frame_pointer, specimen_nothing[kind], plain());
         check_truncated(2);
@@ -285,7 +285,7 @@ TEST(test_generated_code_is_left_by_its_frame_pointer) {
 static specimen_function *generated[4];
 static size_t generated_left;
 
-/* Called by generated code before it continues, to make it call other generated code. */
+/* Generated code calls this before it continues, to make it call other generated code. */
 static void note_and_lead_on(specimen_trace *at, uintptr_t returns, uintptr_t end) {
     specimen_note(at, returns, end);
     at->go_on = generated_left > 0 ? generated[--generated_left] : specimen_go_on;
@@ -308,7 +308,7 @@ TEST(test_generated_code_without_a_frame_pointer_truncates) {
     check_truncated(3);
 }
 
-/* Return the number of frames from generated code with this stack pointer and frame pointer. */
+/* Return the number of frames that are found from generated code with this stack pointer and frame pointer. */
 static size_t frames_from(const uintptr_t *sp, uintptr_t fp) {
     sp_registers registers = {.known = 0};
     if (!generated[0]) generated[0] = generate(specimen_framed, specimen_framed_end);
@@ -337,7 +337,7 @@ TEST(test_a_frame_pointer_that_is_none_truncates) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_int_equal(frames_from(stack + 3, wrong[i]), 1);
 }
 
-/* The bytes before a return address, up to the last one. */
+/* The bytes before a return address, including the last one. */
 typedef struct code_before {
     _Alignas(8) uint8_t code[8];
     bool is_call;
@@ -409,7 +409,7 @@ TEST(test_an_address_of_more_than_48_bits_is_no_frame) {
 
 static sp_unwind_counters count_second_run(specimen_function *function) {
     sp_unwind_counters before = {0};
-    for (volatile int i = 0; i < 2; i++) { /* twice from one call site: not unrolled */
+    for (volatile int i = 0; i < 2; i++) { /* twice from one call site, because the loop is not unrolled */
         before = sp_unwind_read_counters();
         RUN(function);
     }
@@ -428,7 +428,7 @@ static size_t count_distinct(void) {
 
 TEST(test_every_address_is_looked_up_once) {
     sp_unwind_prepare();
-    RUN(plain()); /* the first run's own path differs */
+    RUN(plain()); /* the first run's own call path differs */
     for (size_t kind = 0; kind < SPECIMEN_KIND_COUNT; kind++) {
         sp_unwind_counters counted = count_second_run(described[0][kind]);
         assert_int_equal(counted.misses + counted.restarted + counted.truncated, 0);

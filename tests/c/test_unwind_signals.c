@@ -1,5 +1,5 @@
-/* Stacks that signals interrupt: through the signal's frame from inside the handler, and from the interrupted
- * registers.
+/* Stacks that signals interrupt, taken in two ways: from inside the handler, through the signal's frame, and from the
+ * interrupted registers.
  *
  *   taken in a handler:  [ take_stack | handler | the signal's frame | interrupted | … ]
  */
@@ -46,7 +46,8 @@ static void provide_alternate_stack(uint8_t *stack) {
 
 static unsigned handled;
 
-/* The frames between the handler and `raise_signal` are libc's: only passing through them is checked. */
+/* The frames between the handler and `raise_signal` are libc's. The test checks only that the walk passes through
+ * them. */
 static void check_passes_signal(size_t entered_before) {
     CHECK(!taken.truncated && !taken.depth_limited);
     CHECK(taken.addresses[1] == trace.returns[trace.depth - 1] && taken.addresses[2] == trace.returns[trace.depth - 2]);
@@ -154,7 +155,7 @@ static sp_registers registers_of(const ucontext_t *context) {
 
 /* ---- Traps at chosen instructions ---- */
 
-/* The trapped function does not record itself. */
+/* The trapped function does not record itself in the trace. */
 static void enter_trapped(const ucontext_t *context) {
     uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP], sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
     bool is_pushed = pc == (uintptr_t)specimen_trap_plt + 11;
@@ -210,9 +211,9 @@ TEST(test_an_interrupted_instruction_is_looked_up_exactly_from_an_alternate_stac
 
 /* ---- Every instruction of many functions ----
  *
- * The processor stops after each. Calls and returns are followed by decoding the instructions, which gives the stack
- * that the unwinder must find at every point: in the middle of prologues, in linkage tables, in the loader, in the
- * vDSO. */
+ * The processor stops after each instruction. Calls and returns are followed by decoding the instructions, which
+ * gives the stack that the unwinder must find at every point: in the middle of prologues, in linkage tables, in the
+ * loader, and in the vDSO. */
 
 #define STEP_FLAG 0x100
 #define CALLS_MAX 256
@@ -220,7 +221,7 @@ TEST(test_an_interrupted_instruction_is_looked_up_exactly_from_an_alternate_stac
 static struct {
     uintptr_t returns[CALLS_MAX], sp[CALLS_MAX]; /* return addresses, and the stack pointers after returning */
     size_t depth;
-    uintptr_t last_pc, base[TAKEN_MAX]; /* `base`: the callers of step_through, leaf first */
+    uintptr_t last_pc, base[TAKEN_MAX]; /* `base`: return addresses of the callers of step_through, leaf first */
     size_t base_count;
     bool going;
     uint64_t steps, deepest;
@@ -324,7 +325,7 @@ TEST(test_every_instruction_of_every_kind_of_frame_is_unwound) {
 
 static char text[4096];
 
-/* No fractions: glibc's unwind descriptions of its own multi-precision arithmetic are wrong. */
+/* Format no fractions: glibc's unwind descriptions of its own multi-precision arithmetic are wrong. */
 static void print_and_parse(void) {
     snprintf(text, sizeof text, "%d %-20s %lx %p %zu%%", -12345, "text", ~0ul, (void *)text, sizeof text);
     text[0] = (char)strtoll("-9223372036854775808", NULL, 0);

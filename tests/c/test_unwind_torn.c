@@ -1,5 +1,6 @@
-/* Torn stacks: words of a real stack are overwritten, it is unwound, and then repaired. Whatever the words are,
- * unwinding ends, reads nothing unreadable, and returns only possible addresses. The stack is between unreadable pages.
+/* Torn stacks: words of a real stack are overwritten, then the stack is unwound and repaired. Whatever the words are,
+ * unwinding ends, reads no unreadable memory, and returns only possible addresses. The stack is between unreadable
+ * pages.
  */
 #include "objects.h"
 #include "support.h"
@@ -22,7 +23,7 @@ static specimen_trace trace;
 static specimen_function *script[32];
 static uint64_t seed;
 static uint8_t *stack, *hidden; /* `hidden`: unreadable pages elsewhere */
-static uintptr_t signal_return; /* where handlers return to: from there, a stack is read as a signal's frame */
+static uintptr_t signal_return; /* where handlers return to: a stack that returns there is read as a signal's frame */
 static uintptr_t saved[WORDS_MAX];
 static sp_last_walks last;
 static struct {
@@ -53,7 +54,7 @@ static uintptr_t random_code(void) {
     }
 }
 
-/* Inside the stack, or slightly beyond. */
+/* Return an address inside the stack, or slightly beyond it. */
 static uintptr_t random_place(void) {
     uintptr_t place = (uintptr_t)stack + random_below(&seed, STACK_BYTES + 8192) - 4096;
     return random_below(&seed, 4) ? place & ~(uintptr_t)7 : place;
@@ -79,7 +80,7 @@ static uintptr_t random_word(void) {
 
 /* ---- Tearing ---- */
 
-/* The interesting words: a frame's return address and saved registers are just below its end. */
+/* Choose the interesting words: a frame's return address and saved registers are just below its end. */
 static size_t random_index(uintptr_t start, size_t count) {
     if (random_below(&seed, 4) == 0) return random_below(&seed, count);
     uintptr_t end = trace.ends[random_below(&seed, trace.depth - 1)];
@@ -106,7 +107,7 @@ static void check_taken(const sp_unwind_counters *before) {
     seen.whole += !taken.depth_limited && !taken.truncated;
 }
 
-/* Compared with the last stack, torn differently, the result is the same. */
+/* If a stack is compared with the last one, which was torn differently, the result is the same. */
 static void check_beside_last(const sp_registers *registers) {
     static uintptr_t addresses[TAKEN_MAX], ends[TAKEN_MAX];
     sp_native_stack again = {.addresses = addresses, .ends = ends, .capacity = TAKEN_MAX, .last = &last};
@@ -127,7 +128,7 @@ static void unwind_torn(const sp_registers *intact) {
     check_beside_last(&registers);
 }
 
-/* The last step of a script: everything above this function's frame is torn, repeatedly, and repaired before it
+/* The last step of a script: everything above this function's frame is torn repeatedly, and repaired before it
  * returns. */
 static __attribute__((noinline)) void tear(specimen_trace *at) {
     SPECIMEN_ENTER(at);
@@ -148,13 +149,13 @@ static __attribute__((noinline)) void tear(specimen_trace *at) {
     check_traced(at, 1);
 }
 
-/* The ways and kinds that a stack may mix with functions without a table. */
+/* The ways of keeping frames and the kinds of functions that a stack may mix with functions without a table. */
 #if defined(__x86_64__)
 #define FIRST_WAY 0
 #define KINDS(way) ((way) == 3 ? 4 : 6)
 #elif defined(__aarch64__)
-/* A frame pointer points at the low end of a frame: the caller's own frame pointer shows where its frame begins, if
- * nothing of unknown size is below it. */
+/* On aarch64 a frame pointer points at the low end of a frame. So the caller's own frame pointer shows where its
+ * frame begins, if there is nothing of unknown size below it. */
 #define FIRST_WAY 1
 #define KINDS(way) 2
 #endif
@@ -213,7 +214,7 @@ TEST(test_a_hundred_thousand_torn_stacks_end_and_read_nothing_that_cannot_be_rea
     tear_in_thread();
 }
 
-/* Uses the table of objects, as with glibc before 2.35. */
+/* This uses the table of objects, as with glibc before 2.35. */
 TEST(test_torn_stacks_end_by_a_table_of_objects_too) {
     sp_unwind_prepare();
     sp_objects_prepare(false);

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* Within half a unit of the fixed-point format, plus a double's precision. */
+/* Check equality within half a unit of the fixed-point format, plus a double's precision. */
 static void assert_close(uint64_t got, long double expected) {
     long double error = fabsl((long double)got - expected);
     if (error > 0.5L + expected * 0x1p-51L) fail_msg("%llu is not %Lf", (unsigned long long)got, expected);
@@ -40,14 +40,14 @@ TEST(test_size_zero_weighs_one_object_of_no_bytes) {
     }
 }
 
-/* The weight is never a constant: a sample of 1 byte stands for the interval, one of 100 MB for itself. */
+/* The weight is never a constant: a sample of 1 byte represents the interval, one of 100 MB represents itself. */
 TEST(test_small_samples_stand_for_the_rate_and_large_ones_for_themselves) {
     assert_close(spprof_weigh(1, 524288).bytes, 524288.5L * SPPROF_BYTES_ONE);
     assert_int_equal(spprof_weigh(100 << 20, 524288).bytes, (uint64_t)(100 << 20) * SPPROF_BYTES_ONE);
     assert_int_equal(spprof_weigh(100 << 20, 524288).objects, SPPROF_OBJECTS_ONE);
 }
 
-/* The largest block in a 47-bit address space, and the rarest sample. */
+/* The case is the largest block in a 47-bit address space, and the rarest sample. */
 TEST(test_extremes_stay_finite) {
     assert_int_equal(spprof_weigh(UINT64_C(1) << 47, SPPROF_RATE_MAX).bytes, (UINT64_C(1) << 47) * SPPROF_BYTES_ONE);
     spprof_weight rarest = spprof_weigh(1, SPPROF_RATE_MAX);

@@ -1,8 +1,8 @@
 /* Reports to a fuzzing engine which code an input reached.
  *
- * gcc calls __sanitizer_cov_trace_pc in every basic block; engines read one-byte counters. This file connects the two:
- * a block increments the counter at a hash of its offset in the program. libFuzzer defines a function of that name that
- * only prints an error, so the linker redirects the calls here (--wrap=__sanitizer_cov_trace_pc).
+ * gcc calls __sanitizer_cov_trace_pc in every basic block, but engines read one-byte counters. This file connects the
+ * two: a block increments the counter at a hash of its offset in the program. libFuzzer defines a function with the
+ * same name that only prints an error, so the linker redirects the calls here (--wrap=__sanitizer_cov_trace_pc).
  */
 #include <stdint.h>
 

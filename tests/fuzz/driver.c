@@ -1,10 +1,10 @@
-/* A fuzzing engine for machines without libFuzzer: replays the inputs of the given folders, then mutates them at random
+/* A fuzzing engine for machines without libFuzzer: replays the inputs in the given folders, then mutates them at random
  * and keeps those that reach new code.
  *
  *   driver [-max_total_time=SECONDS] [-runs=N] [-seed=N] [-artifact_prefix=DIR/] FOLDER...
  *
  * The options are libFuzzer's (others are ignored), and so is the last line: "Done N runs in S second(s)". If the
- * target crashes or computes for five seconds, the current input stays in DIR and the exit status is not 0.
+ * target crashes or computes for five seconds, the current input is left in DIR and the exit status is not 0.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -109,7 +109,7 @@ static void watch(void) {
 
 /* ---- Inputs ---- */
 
-/* Returns a copy that ends where a sanitizer sees memory end. */
+/* Returns a copy whose memory, as a sanitizer sees it, ends where the input ends. */
 static input *copy_current(void) {
     input *copy = malloc(offsetof(input, bytes) + current.size);
     if (!copy) exit(EXIT_FAILURE);
@@ -136,7 +136,7 @@ static void run_file(const char *path) {
     run_current();
 }
 
-/* Runs inputs in the order of their names, so that a folder always gives the same runs. */
+/* Runs inputs in the order of their names, so that a folder always produces the same runs. */
 static void run_folder(const char *folder) {
     struct dirent **entries;
     int count = scandir(folder, &entries, NULL, alphasort);
@@ -187,7 +187,7 @@ static void remove_bytes(void) {
     current.size -= size;
 }
 
-/* Inserts a part of another input, or overwrites with it. */
+/* Inserts a part of another input, or overwrites bytes with it. */
 static void take_from_another(void) {
     const input *other = inputs[random_below(input_count)];
     if (other->size == 0) return;

@@ -1,10 +1,10 @@
-/* Treats any bytes as an object's unwind description: they are searched, read and evaluated, and no other memory is
- * touched.
+/* Treats any bytes as an object's unwind description. The bytes are searched, read and evaluated, and no other memory
+ * may be accessed.
  *
  *   input: [ pc: 4 | flags: 1 | form: 1 | offset of .eh_frame_hdr: 2 ][ image … ]
  *
- * Some inputs are not a whole image but one function's instructions, or one expression: chance alone would rarely
- * produce an image in which so much is valid. The image is at the same address each time, so that an input with
+ * Some inputs are not a whole image but the instructions of one function, or one expression: chance alone would rarely
+ * produce an image in which so many parts are valid. The image is at the same address each time, so that an input with
  * absolute addresses always has the same meaning.
  */
 #include "cfi.h"
@@ -42,7 +42,7 @@ static void require(bool condition) {
     if (!condition) abort();
 }
 
-/* ---- Around the tables ---- */
+/* ---- The surroundings of the tables ---- */
 
 bool sp_stack_memory_extend_slow(sp_stack_memory *stack, uintptr_t address) {
     (void)stack, (void)address;
@@ -51,7 +51,7 @@ bool sp_stack_memory_extend_slow(sp_stack_memory *stack, uintptr_t address) {
 
 static uintptr_t words[STACK_WORDS];
 
-/* Makes every word point to another word, and every register to one of them. */
+/* Makes every word point to another word, and every register to one of the words. */
 static void prepare_stack(sp_registers *registers, uintptr_t pc, uint8_t flags) {
     for (unsigned i = 0; i < STACK_WORDS; i++) words[i] = (uintptr_t)&words[(7 * i + 1) % STACK_WORDS];
     registers->known = flags & REGISTERS_UNKNOWN ? 0 : UINT64_MAX;
@@ -110,7 +110,7 @@ static void check_fde(const sp_eh_image *image, const sp_fde *fde, uintptr_t pc)
     require(fde->return_column < SP_REGISTER_COUNT);
 }
 
-/* Evaluates the rows at `pc` and at four addresses from the first to the last. */
+/* Evaluates the rows at `pc` and at four addresses between the first and the last, including both. */
 static void look_up_rows(const sp_eh_image *image, const sp_fde *fde, uintptr_t pc, uint8_t flags) {
     uintptr_t third = (fde->pc_end - 1 - fde->pc_start) / 3;
     const uintptr_t places[] = {pc, fde->pc_start, fde->pc_start + third, fde->pc_end - 1 - third, fde->pc_end - 1};
@@ -127,7 +127,7 @@ static void look_up(const sp_eh_image *image, uintptr_t pc, uint8_t flags) {
     look_up_rows(image, &fde, pc, flags);
 }
 
-/* Looks up the start addresses that a table of the usual form gives for its first functions. */
+/* Looks up the start addresses that a table of the usual form contains for its first functions. */
 static void look_up_pairs(const sp_eh_image *image, uint8_t flags) {
     enum { FIRST_PAIR = 12, PAIR = 8 };
     for (unsigned i = 0; i < PAIRS_TRIED; i++) {

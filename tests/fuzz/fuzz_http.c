@@ -1,5 +1,5 @@
-/* Treats any bytes as the head of an HTTP request: it is parsed, and no other memory is touched. The results are within
- * the head, and the token is not among them.
+/* Treats any bytes as the head of an HTTP request. The head is parsed, and no other memory may be accessed. The results
+ * must be within the head, and must not contain the token.
  */
 #include "http.h"
 
@@ -14,7 +14,7 @@ static void require(bool condition) {
 
 static void require_within(sp_http_text text, const char *head, size_t length) {
     if (text.length == 0) return;
-    bool is_word = text.length == 3 && memcmp(text.at, "GET", 3) == 0; /* the prefix is HEAD */
+    bool is_word = text.length == 3 && memcmp(text.at, "GET", 3) == 0; /* a constant, which stands for HEAD */
     require(is_word || (text.at >= head && text.at + text.length <= head + length));
 }
 

@@ -1,4 +1,4 @@
-"""Mutated files against the profile reader: it must return a profile that reports can use, or raise its one error.
+"""Test the profile reader with mutated files: it must return a profile that reports can use, or raise its one error.
 
 python tests/fuzz/fuzz_pprof.py [--seconds N | --files N] [--seed N]
 
@@ -36,7 +36,7 @@ from spprof.pprof.wire import WireError, varint
 
 PROFILES = Path(__file__).parents[1] / "python" / "profiles"
 SMALL = 6000
-"""Bytes. Larger files of the corpus are used in parts, so that a mutation has an effect."""
+"""In bytes. Only parts of larger files in the corpus are used, so that a mutation has an effect."""
 MEMORY_BYTES = 2 << 30
 PROCESSOR_SECONDS = 30.0
 INTERESTING = [0, 1, 2, 0x7F, 0x80, 0xFF, 1 << 31, (1 << 32) - 1, 10 << 30, 1 << 63, (1 << 64) - 1]
@@ -47,7 +47,7 @@ class TooLongError(Exception):
 
 
 def corpus() -> list[bytes]:
-    """Return unpacked files, and a few packed ones for the code before the reader."""
+    """Return unpacked files, and a few packed ones that exercise the code before the reader."""
     files = [path.read_bytes() for path in sorted(PROFILES.glob("*.pb.gz"))]
     plain = [gzip.decompress(file) for file in files]
     small = [data for data in plain if len(data) <= SMALL]
@@ -55,7 +55,7 @@ def corpus() -> list[bytes]:
 
 
 def mutated(chance: random.Random, seeds: list[bytes]) -> bytes:
-    """Return a file with one to eight mutations on top of each other."""
+    """Return a file with one to eight mutations applied one after another."""
     data = bytearray(chance.choice(seeds))
     for _ in range(chance.choice((1, 1, 1, 2, 4, 8))):
         chance.choice(MUTATIONS)(chance, data, seeds)
@@ -103,7 +103,7 @@ MUTATIONS = [flip, put, cut, double, splice, number, field]
 
 
 def use(profile: Profile) -> None:
-    """Use a profile as the reports do."""
+    """Use a profile in the ways that the reports do."""
     for index in range(min(len(profile.sample_types), 4)):
         tally = Tally(profile, index)
         tally.whole_interval()
@@ -124,7 +124,7 @@ def too_long(number: int, frame: FrameType | None) -> None:
 
 
 def fuzz(seed: int, files: int, seconds: float) -> tuple[int, int]:
-    """Return the number of files, and of those that could be read. Raise SystemExit at the first that breaks the
+    """Return the number of files, and of those that could be read. Raise SystemExit at the first one that breaks the
     contract.
     """
     chance, seeds = random.Random(seed), corpus()

@@ -1,11 +1,11 @@
-"""Requests of all kinds against a program that listens: it survives, answers the next valid request, and nothing grows.
+"""Send requests of all kinds to a listening program: it survives, answers the next valid request, and nothing grows.
 
 python tests/fuzz/fuzz_requests.py [--seconds N | --requests N] [--seed N]
 
     requests ─► bytes flipped, cut, doubled, swapped; heads that are huge, slow or incomplete; paths and numbers of
                 all kinds ─► over the Unix socket and the port, with and without the token, while the program forks,
                 starts others and allocates
-      └─► at the end: valid answers, the threads, descriptors and memory of the start
+      └─► at the end: valid answers, and the same threads, descriptors and memory as at the start
 
 The same seed sends the same requests. FUZZ_REQUESTS_SECONDS in the environment is the default for --seconds.
 """
@@ -28,7 +28,7 @@ TOKEN = "0123456789abcdef"
 PATIENCE = 60.0
 SHORT_PATIENCE = 0.5
 MEMORY_BYTES = 64 << 20
-"""Permitted growth of memory after the first tenth: the heap that it samples is random."""
+"""Permitted growth of memory after the first tenth. Memory varies because the program samples its heap at random."""
 SLOW_MAX = 200
 PATHS = (
     "/ /stats /stacks /debug/pprof/ /debug/pprof/heap /debug/pprof/allocs /debug/pprof/heap?debug=1 "
@@ -57,7 +57,7 @@ CHEAP = ("/stats", "/nothing", "/debug/pprof/nothing")
 
 
 def whole(chance: random.Random) -> bytes:
-    """Return a request that may be valid."""
+    """Return a request, which may be valid."""
     is_cheap = chance.random() < 0.97
     path = chance.choice(CHEAP) if is_cheap else chance.choice(PATHS)
     method = "GET" if is_cheap and chance.random() < 0.8 else chance.choice(METHODS)
@@ -107,7 +107,7 @@ class Fuzzer:
         connection = self.connected()
         self.sent += 1
         try:
-            if kind < 0.02:  # slow, as long as the number of slow connections permits
+            if kind < 0.02:  # left unfinished; beyond SLOW_MAX, another one is closed
                 connection.sendall(data[: self.chance.randrange(len(data) + 1)])
                 self.slow.append(connection)
                 if len(self.slow) > SLOW_MAX:
@@ -118,16 +118,16 @@ class Fuzzer:
             if kind < 0.1:  # closed before the answer
                 connection.close()
                 return
-            if b"\r\n\r\n" not in data or self.chance.random() < 0.3:  # else the server waits for the rest
+            if b"\r\n\r\n" not in data or self.chance.random() < 0.3:  # otherwise the server waits for the rest
                 connection.shutdown(socket.SHUT_WR)
             while connection.recv(1 << 16):
                 self.answered += 1
-        except (ConnectionError, TimeoutError):  # a 30-second profile, by chance
+        except (ConnectionError, TimeoutError):  # by chance, the request was for a 30-second profile
             pass
         connection.close()
 
     def state(self) -> tuple[int, int, int]:
-        """Return the threads, descriptors and resident bytes of the program at rest."""
+        """Return how many threads, descriptors and resident bytes the program has at rest."""
         for one in self.slow:
             one.close()
         self.slow.clear()
@@ -137,7 +137,9 @@ class Fuzzer:
         return len(os.listdir(f"{process}/task")), len(os.listdir(f"{process}/fd")), resident
 
     def good(self) -> None:
-        """Check that a valid request is answered, after 429 while earlier requests are still being handled."""
+        """Check that a valid request is answered, perhaps with 429 first while earlier requests are still being
+        handled.
+        """
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             with self.connected() as connection:
@@ -180,7 +182,7 @@ def main() -> int:
         settled = settled or fuzzer.state()
         last = fuzzer.state()
         patience_ends = time.monotonic() + PATIENCE
-        while last[:2] != settled[:2] and time.monotonic() < patience_ends:  # it may just be starting a program
+        while last[:2] != settled[:2] and time.monotonic() < patience_ends:  # it may be starting a program
             last = fuzzer.state()
         program.stdin.close()
         status = program.wait(PATIENCE)

@@ -1,12 +1,11 @@
-"""Feed parsers of untrusted bytes with inputs that reach new code, and keep those that make them crash or hang.
+"""Feed parsers of untrusted bytes with inputs that reach new code, and keep the inputs that make them crash or hang.
 
 python3 tests/fuzz/run.py [--seconds 60 | --runs N] [TARGET...]
 
-Inputs come from tests/fuzz/corpus/TARGET and from build/fuzz/TARGET/corpus, where those that reach new code are added;
-inputs that crash or hang are left in build/fuzz/TARGET/found. The exit status is not 0 if there were any.
+Inputs come from tests/fuzz/corpus/TARGET and from build/fuzz/TARGET/corpus, to which those that reach new code are
+added. Inputs that crash or hang are left in build/fuzz/TARGET/found. The exit status is not 0 if there were any.
 
-The engine is libFuzzer if its archive is found, otherwise driver.c. Both run under gcc's sanitizers, with gcc's
-coverage.
+The engine is libFuzzer if its archive is found, otherwise driver.c. Both run with gcc's sanitizers and gcc's coverage.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Target:
     sources: Sequence[str]
     include: Sequence[str] = ()
     longest_input: int = 4096
-    limit_seconds: int = 60  # an input that takes longer hangs; libFuzzer also counts other programs' time
+    limit_seconds: int = 60  # an input that takes longer is a hang; libFuzzer also counts other programs' time
 
 
 TARGETS = (
@@ -97,7 +96,7 @@ def link_program(objects: list[str], engine: Engine, folder: Path) -> Path:
 
 
 def archives_of_libfuzzer(folder: Path | None) -> list[Path]:
-    """Return the archives, newest first."""
+    """Return libFuzzer's archives, newest first."""
     roots = [folder.resolve() / "usr", Path("/usr")] if folder else []
     found = [archive for root in roots for archive in root.glob("lib/llvm-*/lib/libFuzzer.a")]
     return sorted(found, key=lambda archive: int(archive.parts[-3].partition("-")[2]), reverse=True)
@@ -153,7 +152,7 @@ def report(target: Target, engine: Engine, folder: Path, status: int) -> bool:
 
 
 def merge(target: Target, options: argparse.Namespace) -> bool:
-    """Add the fewest inputs of a folder that reach all code which the committed corpus did not."""
+    """Add the smallest set of a folder's inputs that reaches all code which the committed corpus does not."""
     program, engine = build(target, options.libfuzzer, options.build / target.name)
     if engine is DRIVER:
         print("driver.c cannot merge; libFuzzer is needed")

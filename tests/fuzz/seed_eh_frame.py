@@ -23,7 +23,7 @@ FORMS = ("image", "instructions", "expression")
 HEADER = 12
 PAIR = 8
 
-# Encodings that no compiler writes, by opcode number. The first four bytes of instructions are the CIE's.
+# Encodings that no compiler writes, ordered by opcode number. The first four bytes of instructions are the CIE's.
 INSTRUCTIONS = [
     "0c0708 900141 0e10 8602 41 0d06 44 c6 0c0708",  # push, mov, pop
     "0c0708 900a 0a 41 0e10 0a 41 0e20 41 0b 41 0b",  # nested states
@@ -32,7 +32,7 @@ INSTRUCTIONS = [
     "0c0708 90 0f0277080610030277081606013001 0000000000000000",
 ]
 EXPRESSIONS = [
-    "7708 80003f1a3b2a332422",  # of a procedure linkage table
+    "7708 80003f1a3b2a332422",  # from a procedure linkage table
     "7218 062308",
     "33341631241631 1c12 28f6ff 13",  # a loop that counts down
     "3112 28fcff",  # an endless loop
@@ -40,7 +40,7 @@ EXPRESSIONS = [
     "08050901 0a0100 0b0200 0c01000000 0d02000000 0e0100000000000000 0f0200000000000000 10e58e26 119b7f 22222222",
     "31 32 33 34 12 14 1502 16 17 13 19 1a 1d 1e 1f 20 21",
     "0905 37 1b 35 1c 33 24 34 25 31 26 37 27 36 29 35 2a 34 2b 33 2c 32 2d 31 2e 96",
-    "0e0000000000000080 09ff 1b",  # the most negative number divided by −1
+    "0e0000000000000080 09ff 1b",  # the minimum number divided by −1
     "720006 7208 9401 7210 9402 920700",
 ]
 

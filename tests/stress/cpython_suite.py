@@ -1,15 +1,15 @@
-"""CPython's own test suite without a profiler and under both at their finest: each case must have the same outcome.
+"""Run CPython's own test suite without a profiler and under both at their finest: each case must have the same outcome.
 
     python tests/stress/cpython_suite.py                    every module; writes CPYTHON.md next to this file
     python tests/stress/cpython_suite.py test_os test_gc    only these; prints the differences, writes no table
     python tests/stress/cpython_suite.py --again ...        also modules that already have a result
 
-PYTHON must have spprof installed, and its base interpreter the complete package `test`, as pyenv's do.
+The running Python must have spprof installed. Its base interpreter must have the complete package `test`, like pyenv's.
 
-Each module runs in its own process, twice: plain, and with a `sitecustomize` that starts both profilers, by patching,
-in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
-difference is explained by an item of the list in docs/safety.md that names the case; any other difference makes the
-status 1. Results are kept in build/cpython-suite, so an interrupted run resumes where it stopped.
+Each module runs in its own process, twice: once plain, and once with a `sitecustomize` that starts both profilers, by
+patching, in that process and in every Python that its tests start. Modules with differences are run again alone, both
+ways. A difference is explained by an item in the list in docs/safety.md that names the case; any other difference makes
+the status 1. Results are kept in build/cpython-suite, so an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ import outcomes
 from processes import children, describe_stacks, of_session, one_ends
 from run import identity
 
-sys.path.append(str(Path(__file__).parents[2] / "tools"))  # after the standard library, because there is a venv.py too
+sys.path.append(str(Path(__file__).parents[2] / "tools"))  # after the standard library, which has a venv.py too
 import markdown_tables
 from find_pythons import carries_suite
 
@@ -57,7 +57,7 @@ LEFT_BEHIND_SECONDS = 20
 
 PLAIN, WATCHED = "plain", "watched"
 ENDING, LEFT = "(how it ended)", "(processes left behind)"
-"""Cases of every module besides its own."""
+"""These cases exist for every module in addition to its own."""
 
 FIRST = """
 test_signal test_threading test_fork1 test_os test_subprocess test.test_multiprocessing_* test_sys test_gc test_capi
@@ -66,7 +66,7 @@ test__interpreters test__interpchannels test_interpreters test_threadsignals tes
 test_socket test_selectors test_ctypes test_memoryview test_exceptions test_threading_local test_generators
 test_coroutines test_frame test_eintr test_wait* test_mmap test_resource test_atexit test_import test_code test_io
 """.split()
-"""Run first: the modules in which a profiler is most likely to show."""
+"""Modules to run first, because a profiler is most likely to show in them."""
 
 CONTROL = "# A sitecustomize as in the watched run, without a profiler.\n"
 PROFILED = """
@@ -102,12 +102,12 @@ class Run:
     module: str
     seconds: float = 0
     samples: list[int] = field(default_factory=list)
-    """Samples of the heap and of the CPU."""
+    """The number of samples of the heap and of the CPU."""
     cases: dict[str, str] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
-        """True if it reported its cases."""
+        """True if the run reported its cases."""
         return self.cases[ENDING] in ("reported", "changed its environment")
 
 
@@ -115,14 +115,14 @@ class Run:
 
 
 def prepare_worker() -> None:
-    """Make orphans of the tests children of this process, which ends them."""
+    """Make the tests' orphans children of this process, which ends them."""
     pr_set_pdeathsig, pr_set_child_subreaper = 1, 36
     libc = ctypes.CDLL(None)
     libc.prctl(pr_set_child_subreaper, 1, 0, 0, 0)
     libc.prctl(pr_set_pdeathsig, signal.SIGTERM, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.nice(10)
-    # A shell's background jobs ignore these signals, and so would the tests of signals.
+    # A shell's background jobs ignore these signals, and so would the tests that use signals.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -135,7 +135,7 @@ def reap() -> None:
 
 
 def left_behind() -> int:
-    """Return how many processes remain. Helpers of multiprocessing end by themselves a moment later."""
+    """Return how many processes remain. multiprocessing's helper processes end by themselves shortly afterwards."""
     end = time.monotonic() + LEFT_BEHIND_SECONDS
     while True:
         reap()
@@ -145,7 +145,7 @@ def left_behind() -> int:
 
 
 def end_children() -> None:
-    """End the children and their children, which become ours."""
+    """End the children and their children, which become children of this process."""
     while True:
         for pid in children():
             with suppress(ProcessLookupError):
@@ -160,7 +160,7 @@ def end_children() -> None:
 
 
 def run(module: str, way: str, limit: float, said: Path) -> Run:
-    with tempfile.TemporaryDirectory(prefix="cp-") as name:  # short, because socket names are created in it
+    with tempfile.TemporaryDirectory(prefix="cp-") as name:  # the path is short, because socket names are created in it
         folder = Path(name)
         environment = {
             key: value
@@ -196,7 +196,7 @@ def run(module: str, way: str, limit: float, said: Path) -> Run:
 
 
 def prepare_path(folder: Path, way: str) -> Path:
-    """Create a folder for PYTHONPATH that differs between the two ways only in what its `sitecustomize` does."""
+    """Create a folder for PYTHONPATH. The two ways of running differ only in what its `sitecustomize` does."""
     path = folder / "path"
     path.mkdir()
     (path / "sitecustomize.py").write_text(CONTROL if way == PLAIN else PROFILED)
@@ -223,7 +223,7 @@ def run_command(command: list[str], environment: dict[str, str], folder: str, li
             status = process.wait(limit)
         except subprocess.TimeoutExpired:
             stacks = describe_stacks(of_session(process.pid))
-            process.send_signal(signal.SIGABRT)  # regrtest makes faulthandler print where each thread is
+            process.send_signal(signal.SIGABRT)  # regrtest makes faulthandler print each thread's stack
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             output.write(f"\nhung for {limit:.0f} s\n{stacks}\n")
@@ -275,14 +275,14 @@ def watched_limit(plain: Run) -> float:
 def judge(module: str, number: int, again: bool, ways: tuple[str, ...]) -> tuple[str, int]:
     """Run one module both ways, in a worker. Return (module, number of cases that differ)."""
     try:
-        # The plain run does not change with our sources.
+        # The plain run does not depend on our sources.
         plain = get(PLAIN, module, number, PLAIN_SECONDS, again and number > 0)
         if not plain.whole or WATCHED not in ways:
             return module, 0
         watched = get(WATCHED, module, number, watched_limit(plain), again)
         return module, len(outcomes.changed(plain.cases, watched.cases))
     except (KeyboardInterrupt, SystemExit):
-        os._exit(1)  # an executor would continue with the next one
+        os._exit(1)  # an executor would continue with the next module
 
 
 # ---- Comparison
@@ -303,12 +303,12 @@ class Difference:
 
     @property
     def stays(self) -> bool:
-        """True if it recurred when the module ran alone, or cannot be chance."""
+        """True if the difference recurred when the module ran alone, or cannot be due to chance."""
         return self.times > 1 or any(how.startswith("ended by") or how == "hung" for how in self.watched)
 
 
 def differences(module: str) -> list[Difference]:
-    """Return the cases with an outcome under the profilers that they never had without."""
+    """Return the cases with an outcome under the profilers that they never had without them."""
     runs: dict[str, list[Run]] = {}
     for way in (PLAIN, WATCHED):
         numbered = (kept(way, module, number) for number in range(REPEATS + 1))
@@ -329,7 +329,7 @@ def explain(module: str, case: str) -> str:
 
 
 def explanations() -> list[tuple[str, str]]:
-    """Return (pattern of cases, what differs) from the list in docs/safety.md."""
+    """Return (pattern of cases, description of the difference) for each item in the list in docs/safety.md."""
     found = []
     for item in re.split(r"^- ", SAFETY.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         text, _, cases = item.partition("\n  - CPython's cases: ")
@@ -397,7 +397,7 @@ def by_name(one: Run) -> str:
 
 
 def table(found: list[Difference]) -> list[str]:
-    """Return a row for each case with its outcomes in the runs of each way."""
+    """Return a row for each case, with its outcomes in the plain runs and in the profiled ones."""
     rows: list[list[str]] = []
     for one in found:
         ways = ["; ".join(dict.fromkeys(endings)) for endings in (one.plain, one.watched)]

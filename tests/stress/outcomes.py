@@ -11,7 +11,9 @@ NOT_PASSED = ("failure", "error", "skipped")
 
 
 def read(report: Path) -> dict[str, str]:
-    """Return how each test of a JUnit file ended, by name. Empty if the file is missing or incomplete."""
+    """Return how each test in a JUnit file ended, keyed by name. The result is empty if the file is missing or
+    incomplete.
+    """
     found: dict[str, str] = {}
     try:
         cases = list(ElementTree.parse(report).iter("testcase"))
@@ -20,11 +22,11 @@ def read(report: Path) -> dict[str, str]:
     for case in cases:
         name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
         how = next((part.tag for part in case if part.tag in NOT_PASSED), PASSED)
-        if name and found.get(name, PASSED) == PASSED:  # of several tests with one name, keep the one that did not pass
+        if name and found.get(name, PASSED) == PASSED:  # if several tests have one name, keep the one that did not pass
             found[name] = how
     return found
 
 
 def changed(alone: dict[str, str], beside: dict[str, str]) -> set[str]:
-    """Return the tests that ended differently, or are in only one of the two."""
+    """Return the tests that ended differently, or that are in only one of the two runs."""
     return {name for name in alone.keys() | beside.keys() if alone.get(name) != beside.get(name)}

@@ -1,8 +1,10 @@
-"""A package's own test suite without a profiler and under both at their finest: each test must have the same outcome.
+"""Run a package's own test suite without a profiler and under both at their finest: each test must have the same
+outcome.
 
 python tests/stress/package_suite.py FOLDER [SOURCE] [TESTS]
 
-FOLDER: where the package was unpacked or installed. SOURCE, TESTS: what to import and to run in it (src, tests).
+FOLDER: where the package was unpacked or installed. SOURCE and TESTS: the folders in it from which to import and to run
+the tests (src, tests).
 """
 
 from __future__ import annotations

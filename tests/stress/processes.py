@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 PARENT, SESSION = 1, 3
-"""Fields of /proc/PID/stat, counted from the state."""
+"""The indices of fields in /proc/PID/stat, counted from the state."""
 
 
 def children() -> list[int]:
@@ -34,7 +34,7 @@ def find(place: int, value: int) -> list[int]:
 
 
 def one_ends(pids: list[int], seconds: float) -> bool:
-    """Wait until one of the processes has ended; return False if none does in time."""
+    """Wait until one of the processes has ended. Return False if none ends in time."""
     with ExitStack() as opened, selectors.DefaultSelector() as selector:
         for pid in pids:
             try:
@@ -47,7 +47,7 @@ def one_ends(pids: list[int], seconds: float) -> bool:
 
 
 def describe_stacks(pids: list[int]) -> str:
-    """Describe where each thread of each process is, from the kernel and, if available, gdb."""
+    """Describe where each thread of each process is executing, according to the kernel and, if available, gdb."""
     parts = []
     for pid in pids:
         parts.append(f"---- process {pid}")

@@ -1,12 +1,12 @@
-"""Shared by the Python specimens: rounds, checks and the load in the background.
+"""Rounds, checks and background load, which the Python specimens share.
 
     for number in rounds():         prints a line per finished round, which shows the runner that nothing hangs
         rate = start_anew(number)   sampling at the round's rate
         check(..., "what must hold")
     finish(figure=...)              prints the last line; without it the run counts as a wrong result
 
-The runner (run.py) sets in the environment: the duration as STRESS_ROUNDS or STRESS_SECONDS; how the library is loaded
-as STRESS_MODE; and where C programs are compiled as STRESS_BUILD.
+The runner (run.py) sets these variables in the environment: STRESS_ROUNDS or STRESS_SECONDS, the duration; STRESS_MODE,
+how the library is loaded; and STRESS_BUILD, where C programs are compiled.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ SHORT = "STRESS_ROUNDS" in os.environ
 RATES_KB = (0, 64, 1)
 CHILD_IS_GOOD = 7
 
-warnings.simplefilter("ignore")  # about forking with threads, which is intended here
+warnings.simplefilter("ignore")  # the warning about forking with threads, which is intended here
 
 
 class WrongResultError(Exception):
-    """Not an assertion, which pytest and -O treat specially."""
+    """Raised instead of AssertionError, because pytest and -O treat assertions specially."""
 
 
 def check(good: object, what: str) -> None:
@@ -65,7 +65,7 @@ def finish(**figures: object) -> None:
 
 
 def start_anew(number: int) -> int:
-    """Start sampling at a different rate each round. Return it in KiB; 0: every allocation."""
+    """Start sampling, at a different rate each round. Return the rate in KiB; 0 samples every allocation."""
     if memprof.is_active():
         memprof.stop()
     rate = RATES_KB[number % len(RATES_KB)]
@@ -75,7 +75,7 @@ def start_anew(number: int) -> int:
 
 
 def count_live(size: int) -> int:
-    """Count the live samples of exactly this many bytes. Above SIZES_LARGE, none belongs to the load."""
+    """Count the live samples of exactly this many bytes. Above SIZES_LARGE, none of them belongs to the load."""
     return sum(record[1] == size for record in memprof.get_snapshot().records())
 
 
@@ -95,7 +95,9 @@ INCLUDE = Path(__file__).parents[2] / "include"
 
 
 def compiled(name: str, *options: str) -> str:
-    """Return the path of a program of programs/ (or a library, with -shared), rebuilt if it is older than its source.
+    """Return the path of a program from programs/ (or a library, with -shared).
+
+    It is rebuilt if it is older than its source.
 
     The compiler must not recognize malloc, or it would remove calls that seem to have no effect.
     """
@@ -119,9 +121,9 @@ def library(name: str) -> str:
 def run_program(
     command: list[str], mode: str, rate_bytes: int | None, *, status: int = 0, before: str = "", after: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run a C program with the engine in ``mode``; ``before`` and ``after`` are preloaded around it.
+    """Run a C program with the engine in ``mode``. ``before`` and ``after`` are preloaded around the engine.
 
-    ``rate_bytes`` None: the engine is loaded but not started.
+    If ``rate_bytes`` is None, the engine is loaded but not started.
     """
     engine = _engine.library_path()
     preload = [before, engine if mode == "preload" else "", after]
@@ -157,7 +159,7 @@ def load_library() -> ctypes.CDLL:
 
 @contextmanager
 def load(threads: int, seed: int = 1) -> Iterator[ctypes.CDLL]:
-    """Run native threads that allocate, move and free, and verify the contents of their blocks."""
+    """Run native threads that allocate, move and free blocks, and verify the contents of their blocks."""
     loaded = load_library()
     loaded.load_begin(threads, seed)
     try:
@@ -191,7 +193,7 @@ def expect_good(pid: int) -> None:
 
 
 def live_on(rate_kb: int, generations: int = 1) -> None:
-    """Do what any child must be able to do: allocate, see it in a snapshot, save its own file, and fork again."""
+    """Do what every child must be able to do: allocate, see it in a snapshot, save its own file, and fork again."""
     blocks = [bytearray(87_653) for _ in range(20)]
     snapshot = memprof.get_snapshot()
     seen = sum(record[1] == bytearray_size(87_653) for record in snapshot.records())

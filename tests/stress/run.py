@@ -1,13 +1,13 @@
-"""Runs stress specimens and keeps their results.
+"""Run stress specimens and keep their results.
 
     python tests/stress/run.py                          each specimen in each mode, for STRESS_SECONDS (60)
     python tests/stress/run.py --rounds 2 NAME...       two rounds of these; no result is kept
     python tests/stress/run.py --again                  also specimens that already have a result for this engine
 
-A specimen is a program of specimens/ that reports after each round. If it ends by a signal, it has crashed. If it is
+A specimen is a program in specimens/ that reports after each round. If a signal ends it, it has crashed. If it is
 silent for ROUND_LIMIT_SECONDS, it hangs, and its stacks are printed before it is killed. Any other report, status or
 text on stderr is wrong. An interrupted run resumes where it stopped: a specimen with a good row in RESULTS.md for these
-sources and this Python is not run again. The output of a failure is kept in build/stress-results; once its cause is
+sources and this Python is not run again. The output of a failure is kept in build/stress-results. Once its cause is
 known, move its row by hand to the table of explained failures.
 """
 
@@ -33,7 +33,7 @@ from processes import describe_stacks, of_session, one_ends
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+sys.path.append(str(ROOT / "tools"))  # after the standard library, which has a venv.py too
 import markdown_tables  # noqa: E402
 
 RESULTS = ROOT / "build" / "stress-results"
@@ -56,7 +56,7 @@ ON_DEMAND = {
     "cpu_timers": "takes half an hour: run it by name",
     "servers": "needs gunicorn and uWSGI: run it by name",
 }
-"""Run only if named."""
+"""Specimens that are run only if named."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Outcome:
 
 
 class Watched:
-    """A specimen in its own session, its output read line by line."""
+    """A specimen in its own session, whose output is read line by line."""
 
     def __init__(self, specimen: str, mode: str, limits: dict[str, str], folder: Path, build: Path) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("LD_PRELOAD", "STRESS_"))}
@@ -135,8 +135,8 @@ class Watched:
         return of_session(self.process.pid)
 
     def left_behind(self) -> list[int]:
-        """Return the processes that the specimen has left behind. Helpers of multiprocessing end by themselves, a
-        moment later.
+        """Return the processes that the specimen has left behind. The helper processes of multiprocessing end by
+        themselves, shortly afterwards.
         """
         end = time.monotonic() + LEFT_BEHIND_SECONDS
         while True:
@@ -255,7 +255,7 @@ def read_results() -> list[Outcome]:
 
 
 def keep(outcome: Outcome) -> None:
-    """Add the result to the table, and write all of it to a separate file."""
+    """Add the result to the table, and write the complete result to a separate file."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     name = f"{outcome.specimen}-{outcome.mode}-{outcome.python}-{outcome.commit}-{outcome.date}"
     number = 1

@@ -1,6 +1,6 @@
 #include "dl_hooks.h"
 
-/* At entry the stack is aligned and the arguments are in registers. They are saved around the call of
+/* On entry the stack is aligned and the arguments are in registers. They are saved around the call of
  * sp_dl_hook_ask_for_…, whose answer is kept in x9. */
 #define BEGIN(name)                                                                                                    \
     ".text\n"                                                                                                          \

@@ -1,7 +1,7 @@
 #include "dl_hooks.h"
 
-/* At entry the stack is 8 bytes off its alignment and the arguments are in registers. They are saved around the call of
- * sp_dl_hook_ask_for_…, whose answer is in %rax. */
+/* On entry the stack is 8 bytes off its alignment and the arguments are in registers. They are saved around the call
+ * of sp_dl_hook_ask_for_…, whose answer is in %rax. */
 #define BEGIN(name)                                                                                                    \
     ".text\n"                                                                                                          \
     ".hidden sp_hook_" #name "\n"                                                                                      \

@@ -5,11 +5,11 @@
 
 #include "spprof.h"
 
-/* Each is set before the hook that uses it. */
+/* Each of these is set before the hook that uses it is installed. */
 static PyObjectArenaAllocator first, latest;
 
-/* A tool that displaced the hook may still call it, and once the hook is reinstalled on top, that tool is `latest`.
- * A call from inside it therefore goes to `first`. */
+/* A tool that displaced the hook may still call it. Once the hook is reinstalled on top, that tool is `latest`, so a
+ * call from inside it goes to `first`. */
 static void *allocate_arena(void *ctx, size_t size) {
     bool is_inner = spprof_in_arena();
     spprof_begin_arena();

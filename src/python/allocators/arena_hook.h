@@ -1,9 +1,10 @@
-/* arena_hook.h: keeps the arenas of Python's pools out of the program's mappings: their blocks are counted instead.
+/* arena_hook.h: keeps the arenas of Python's pools out of the program's mappings, because the blocks in them are
+ * counted instead.
  *
  *   pymalloc ─► our alloc ─► begin_arena ─► the original ─► mmap (left out) ─► end_arena
  *
- * If the interpreter and its mmap module are in one file, mmap sees the same calling object for both, so the caller
- * does not distinguish them. Our hook keeps the original's ctx and free.
+ * The interpreter and its mmap module may be in one file. mmap then sees the same calling object for both, so the
+ * caller does not distinguish them. Our hook keeps the original's ctx and free.
  *
  * Threads: the functions here need the main interpreter's GIL. The hook serves every interpreter and takes no GIL.
  */

@@ -10,15 +10,15 @@
 #include <unistd.h>
 
 #define BLOCK_ALIGNMENT 16
-#define CLASSES 32 /* of sizes, up to 512 bytes */
+#define CLASSES 32 /* size classes, up to 512 bytes */
 #define ARENA_INDEX_MAX (1u << 24)
 #define BATCH 512     /* headers read at a time */
 #define WINDOW 4096   /* pages examined at a time */
-#define ONE_IN_MAX 16 /* pools: of an arena's 64, at least 4 are read */
+#define ONE_IN_MAX 16 /* of an arena's 64 pools, at least 4 are read */
 #define LEAST_PAGE 4096
 
 typedef struct pool_header {
-    uint64_t count; /* a union of an unsigned int with a pointer */
+    uint64_t count; /* a union of an unsigned int and a pointer */
     uintptr_t free_block;
     uintptr_t next, previous;
     uint32_t arena, size_class, next_offset, max_next_offset;
@@ -38,9 +38,9 @@ typedef struct sums {
     uint64_t one_in;          /* 1 in this many pools is read and represents the others */
     uintptr_t floor, ceiling; /* the outermost bounds of the last arena seen */
     uint64_t pools, arenas, used, resident;
-    uintptr_t arena_start, arena_end; /* of the last arena seen: its first pool, the end of its last so far */
+    uintptr_t arena_start, arena_end; /* the last arena seen: its first pool, and the end of its last pool so far */
     uint32_t arena_index;
-    uint64_t *places; /* of arenas, from PyMem_RawMalloc: start and end of each */
+    uint64_t *places; /* start and end of each arena, from PyMem_RawMalloc */
     size_t room;
 } sums;
 
@@ -63,7 +63,7 @@ static bool is_pool(const pool_header *header, uintptr_t address, const layout *
 
 /* ---- Reading ---- */
 
-/* Read headers. Return how many, from the first on, could be read. */
+/* Read headers. Return how many could be read, counting from the first. */
 static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t count) {
     struct iovec remote[BATCH];
     struct iovec local = {.iov_base = headers, .iov_len = count * sizeof *headers};
@@ -78,7 +78,7 @@ static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t cou
     return got < 0 ? 0 : (size_t)got / sizeof *headers;
 }
 
-/* Return whether `pool` is resident and a pool of arena `index`. */
+/* Return whether `pool` is resident and belongs to arena `index`. */
 static bool is_of_arena(const sums *sums, uintptr_t pool, uint32_t index) {
     unsigned char is_present;
     pool_header header;
@@ -99,7 +99,7 @@ static uint64_t resident_of(uintptr_t page_bytes, uintptr_t start, uintptr_t end
     return bytes < end - start ? bytes : end - start;
 }
 
-/* Record the arena; leave it out if there is no memory. */
+/* Record the arena, or leave it out if there is no memory for it. */
 static void note_arena(sums *sums) {
     if (2 * sums->arenas + 2 > sums->room) {
         size_t room = 2 * sums->room + 256;
@@ -112,8 +112,8 @@ static void note_arena(sums *sums) {
     sums->places[2 * sums->arenas++ + 1] = sums->arena_end;
 }
 
-/* Extend the arena back to its first pool and on to its last, since not every pool was read. Most arenas begin where
- * the one before ends, and are full. */
+/* Extend the arena back to its first pool and forward to its last, since not every pool was read. Most arenas begin
+ * where the previous one ends, and are full. */
 static void complete_arena(sums *sums) {
     size_t step = sums->layout.pool_bytes;
     uintptr_t start = sums->arena_start, end = sums->arena_end, least = sums->floor, most = sums->ceiling;
@@ -128,8 +128,8 @@ static void complete_arena(sums *sums) {
     sums->arena_end = end;
 }
 
-/* Finish the arena, from its first pool to its last. The memory after them has not been touched, or belongs to
- * something else: the arena's true end is unknown. */
+/* Finish the arena, which spans its first pool to its last. The memory after the last pool has not been touched, or
+ * belongs to something else, so the arena's true end is unknown. */
 static void end_arena(sums *sums) {
     if (sums->arena_start == sums->arena_end) return;
     if (sums->one_in > 1) complete_arena(sums);
@@ -158,7 +158,7 @@ static void add_batch(sums *sums, const uintptr_t *at, size_t count) {
         size_t got = read_headers(at + done, headers, count - done);
         for (size_t i = 0; i < got; i++)
             if (is_pool(&headers[i], at[done + i], &sums->layout)) add_pool(sums, at[done + i], &headers[i]);
-        done += got + 1; /* one header could not be read: that memory is gone */
+        done += got + 1; /* one header could not be read: that memory has been unmapped */
     }
 }
 
@@ -193,8 +193,8 @@ static bool has_layout(uintptr_t block, const layout *layout) {
            is_block_of(block, pool, layout);
 }
 
-/* Find the layout from a block that is in a pool if any block is. It must not be sampled: a sampled block is in no
- * pool. */
+/* Find the layout from a newly allocated block, which is in a pool if any block is. The block must not be sampled: a
+ * sampled block is not in a pool. */
 static bool find_layout(layout *found) {
     spprof_pause();
     void *block = PyObject_Malloc(64);
@@ -238,7 +238,7 @@ PyObject *sp_pools_with_gil(PyObject *module, PyObject *arguments) {
     if (!ranges) return PyErr_NoMemory();
     PyObject *places = NULL;
     if (read_ranges(list, ranges)) {
-        Py_BEGIN_ALLOW_THREADS /* once: reacquiring may take long. Reading is safe even if memory is unmapped */
+        Py_BEGIN_ALLOW_THREADS /* only once: reacquiring may take a long time. Reading unmapped memory is safe */
         add_ranges(&sums, ranges, count, most);
         Py_END_ALLOW_THREADS
         places = PyBytes_FromStringAndSize((char *)sums.places, (Py_ssize_t)(16 * sums.arenas));

@@ -20,7 +20,7 @@ static domain raw_domain = {.id = PYMEM_DOMAIN_RAW, .engine_id = SPPROF_DOMAIN_R
 static domain mem_domain = {.id = PYMEM_DOMAIN_MEM, .engine_id = SPPROF_DOMAIN_MEM};
 static domain obj_domain = {.id = PYMEM_DOMAIN_OBJ, .engine_id = SPPROF_DOMAIN_OBJ};
 
-/* RAW first: unless a library was preloaded, it is the lower hook of the other two. */
+/* RAW comes first: unless a library was preloaded, it is the lower hook of the other two. */
 static domain *const domains[] = {&raw_domain, &mem_domain, &obj_domain};
 #define DOMAIN_COUNT (sizeof domains / sizeof *domains)
 
@@ -34,7 +34,7 @@ static int64_t counted_once(const PyMemAllocatorEx *allocator, size_t size) {
     return counted;
 }
 
-/* Return the least of three counts: the first allocation may also grow a pool or another tool's table. */
+/* Return the minimum of three counts: the first allocation may also grow a pool or another tool's table. */
 static int64_t counted(const PyMemAllocatorEx *allocator, size_t size) {
     int64_t least = INT64_MAX;
     for (int i = 0; i < 3; i++) {
@@ -44,14 +44,14 @@ static int64_t counted(const PyMemAllocatorEx *allocator, size_t size) {
     return least;
 }
 
-/* Return how many hooks of ours a request of `size` bytes reaches. Compares with a request of 1 byte, because
- * tracemalloc's own entry for the block may be counted as well. */
+/* Return how many of our hooks a request of `size` bytes reaches. The request is compared with one of 1 byte,
+ * because tracemalloc's own entry for the block may be counted as well. */
 static int64_t hooks_reached(const PyMemAllocatorEx *allocator, size_t size) {
     int64_t difference = counted(allocator, size) - counted(allocator, 1);
     return (difference + (int64_t)size / 4) / ((int64_t)size - 1);
 }
 
-/* The first is small enough for every pool, even under a debug layer; the second is the smallest that no pool keeps. */
+/* SMALL_PROBE fits in every pool, even under a debug layer; LARGE_PROBE is the smallest size that no pool keeps. */
 #define SMALL_PROBE 129
 #define LARGE_PROBE 513
 
@@ -100,13 +100,13 @@ static bool equal(const PyMemAllocatorEx *one, const PyMemAllocatorEx *other) {
            one->realloc == other->realloc && one->free == other->free;
 }
 
-/* Return whether the installed hook is still called, or not needed. A pool's hook is the only one that small
- * requests reach; a direct hook is on top of those on malloc. */
+/* Return whether the installed hook is still called, or is not needed. A pool's hook is the only one that small
+ * requests reach; a direct hook sits on top of the hooks on malloc. */
 static bool is_still_reached(const domain *domain, int64_t reached, int64_t uncounting) {
     return domain->kind == HOOK_POOL ? reached > 0 : reached > uncounting;
 }
 
-/* An allocator that does not use malloc maps its memory itself. Every block of it is counted here, so its mappings
+/* An allocator that does not use malloc maps its memory itself. All of its blocks are counted here, so its mappings
  * are left out. */
 static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t uncounting, bool native) {
     bool is_pool = domain->id != PYMEM_DOMAIN_RAW && hooks_reached(current, SMALL_PROBE) == 0 &&
@@ -122,7 +122,8 @@ static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t unco
     PyMem_SetAllocator(domain->id, &domain->hooks);
 }
 
-/* `uncounting`: how many hooks that do not count a malloc reaches. `native`: whether the hooks on malloc count. */
+/* `uncounting`: how many hooks that do not count a call of malloc reaches. `native`: whether the hooks on malloc
+ * count. */
 static void install(domain *domain, int64_t uncounting, bool native) {
     PyMemAllocatorEx current;
     PyMem_GetAllocator(domain->id, &current);
@@ -156,7 +157,7 @@ void sp_pymem_hook_rest_with_gil(void) {
         if (domains[i]->kind == HOOK_POOL) remove_hook(domains[i]);
 }
 
-/* In reverse order: the domain below records the pools' samples. */
+/* The hooks are removed in reverse order, because the domain below records the pools' samples. */
 void sp_pymem_hook_remove_with_gil(void) {
     for (size_t i = DOMAIN_COUNT; i-- > 0;)
         if (domains[i]->kind != HOOK_NONE) remove_hook(domains[i]);

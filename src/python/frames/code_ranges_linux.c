@@ -9,20 +9,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COLD ".cold" /* some compilers number them: "name.cold.7" */
+#define COLD ".cold" /* some compilers add a number: "name.cold.7" */
 
-/* A symbol table larger than any interpreter's is not searched. */
+/* The limits of the symbol table and its strings. Tables larger than any interpreter's are not searched. */
 #define SYMBOLS_MAX (1u << 20)
 #define STRINGS_MAX (64u << 20)
 
 #define PIECE_BYTES 8192
 #define NAME_MAX_BYTES 128
-#define NAMES_MAX 16 /* occurrences of the name in the string table: whole, with a suffix, or inside another name */
+#define NAMES_MAX 16 /* occurrences of the name in the string table: alone, with a suffix, or inside another name */
 
 /* The file of a loaded object. */
 typedef struct object {
     int file;
-    uintptr_t base; /* added to the addresses in the file */
+    uintptr_t base; /* difference between addresses in memory and in the file */
     Elf64_Shdr symbols, strings;
 } object;
 
@@ -30,7 +30,7 @@ typedef struct object {
 typedef struct search {
     const char *name;
     spprof_code_range own;
-    bool own_seen; /* the file has the function at the loader's address, so it is the file that was loaded */
+    bool own_seen; /* the file has the function at the loader's address, so this file is the one that was loaded */
     spprof_code_range *parts;
     size_t count, capacity;
     uint32_t names[NAMES_MAX];
@@ -70,7 +70,7 @@ static bool is_wanted(const char *suffix) {
     return *suffix == '\0' || strncmp(suffix, COLD, strlen(COLD)) == 0;
 }
 
-/* Record where the name begins in a piece of the string table. The last `overlap` bytes are left to the next piece. */
+/* Record where the name begins in a piece of the string table. The last `overlap` bytes are left for the next piece. */
 static void note_names(search *wanted, const char *piece, size_t size, size_t overlap, uint32_t offset) {
     size_t length = strlen(wanted->name);
     const char *at = piece;
@@ -132,7 +132,7 @@ static void search_object(search *wanted, object *in) {
     if (wanted->name_count > 0) find_symbols(wanted, in);
 }
 
-/* Return how many parts the file names, or 0 if it is not the file that was loaded. */
+/* Return how many parts the file names, or 0 if this file is not the one that was loaded. */
 static size_t find_parts(search *wanted, const struct link_map *object_map) {
     const char *path = object_map->l_name[0] != '\0' ? object_map->l_name : "/proc/self/exe";
     object in = {.file = open(path, O_RDONLY | O_CLOEXEC), .base = object_map->l_addr};

@@ -6,20 +6,20 @@
 
 #include "spprof.h"
 
-/* Threads may run on 64 KiB stacks, so names that must be re-encoded are shortened to this length: two names take 2
+/* Threads may run on 64 KiB stacks, so names that must be re-encoded are truncated to this length: two names take 2
  * KiB. ASCII names are passed to the engine in place and need no buffer. */
 #define ENCODED_MAX 1024
 #define ASCII_MAX 65535
 
-/* A name as UTF-8: in the unicode object itself, or in the buffer. */
+/* A name as UTF-8. The text is in the unicode object itself, or in the buffer. */
 typedef struct name {
     const char *bytes;
     uint32_t length;
     char buffer[ENCODED_MAX];
 } name;
 
-/* True for a surrogate by which PEP 383 escapes a byte that is not UTF-8. It is turned back into that byte, so that
- * names stay distinct. */
+/* True for a surrogate with which PEP 383 escapes a byte that is not UTF-8. It is turned back into that byte, so
+ * that names stay distinct. */
 static bool is_escaped_byte(Py_UCS4 character) {
     return character >= 0xDC80 && character <= 0xDCFF;
 }
@@ -65,7 +65,7 @@ static void lend(name *to, const char *bytes, Py_ssize_t length) {
 }
 
 /* Return false for strings whose characters CPython before 3.12 has not laid out yet, since laying them out
- * allocates. Names of code objects are always laid out: the constructor does it. */
+ * allocates. The names in code objects are always laid out: the constructor does it. */
 static bool is_laid_out(PyObject *text) {
     if (text == NULL || !PyUnicode_Check(text)) return false;
 #if PY_VERSION_HEX < 0x030C0000
@@ -149,11 +149,11 @@ uint32_t sp_pycode_id_at(uintptr_t code, bool *no_room) {
 
 /* ---- Code that is destroyed ---- */
 
-/* Never restored: by then another wrapper may be on top of ours. */
+/* Never restored, because another wrapper may be on top of ours by then. */
 static destructor original_dealloc;
 
-/* Forget the address first: once the memory is free, another thread may build a code object in it. Nothing runs this
- * code any longer, so no frame can add the address again. */
+/* Forget the address first: once the memory is free, another thread may build a code object in it. This code is no
+ * longer running anywhere, so no frame can add the address again. */
 static void forget_and_dealloc(PyObject *code) {
     __atomic_thread_fence(__ATOMIC_ACQUIRE); /* original_dealloc was written before the type's slot */
     spprof_code_forget((uintptr_t)code);

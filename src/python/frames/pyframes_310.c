@@ -1,4 +1,4 @@
-/* CPython 3.10: the chain of 3.9, with positions in code units, plus a chain of the evaluation loop's calls.
+/* CPython 3.10: the frame chain of 3.9, with positions in code units, plus a chain of the evaluation loop's calls.
  *
  *   tstate->frame ───► frame object ──f_back──► … ──► NULL      f_lasti: code units into co_code
  *   tstate->cframe ──► CFrame ──previous──► … ──► root_cframe   the calls, on the C stack; the root in the thread state
@@ -7,9 +7,9 @@
  * before each instruction, except for the second of a predicted pair; it is −1 until the first.
  *
  * Each frame has its own call, and both are linked and unlinked together, so the n-th frame belongs to the n-th CFrame.
- * The exception: if a generator passes throw() on to the generator it delegates to, the outer one's frame is linked
- * without being evaluated; it belongs to the call in which throw() was called. A greenlet's chain ends with an extra
- * CFrame that has no frame.
+ * There is one exception: if a generator passes throw() on to the generator it delegates to, the outer generator's
+ * frame is linked without being evaluated, and it belongs to the call in which throw() was called. A greenlet's chain
+ * ends with an extra CFrame that has no frame.
  */
 #include "pytstate.h"
 
@@ -45,13 +45,13 @@ static inline uint32_t frame_position(const frame *at, const PyCodeObject *code)
     return at->f_lasti < 0 ? 0 : (uint32_t)at->f_lasti;
 }
 
-/* After the last instruction this reads the zero that ends every bytes object. */
+/* After the last instruction, this reads the zero that ends every bytes object. */
 static inline int next_opcode(const frame *at) {
     return (uint8_t)PyBytes_AS_STRING(at->f_code->co_code)[(at->f_lasti + 1) * (int)sizeof(_Py_CODEUNIT)];
 }
 
 /* Return whether a throw() is being passed on. The evaluation loop does not store its current stack depth in the
- * frame (it is −1 there), except while a trace function runs; and none is called for the instruction before
+ * frame (it is −1 there), except while a trace function runs. No trace function is called for the instruction before
  * YIELD_FROM, because no line begins there. */
 static inline bool passes_throw_on(const frame *at) {
     return at->f_stackdepth > 0 && at->f_gen != NULL && at->f_state == FRAME_EXECUTING && next_opcode(at) == YIELD_FROM;

@@ -5,16 +5,16 @@
  *               ▼                                                  ▼
  *                    { current_frame } ──────────────────────────► frame ──► … ──► NULL        … root_cframe
  *
- * On entry, C's eval loop first links its cframe and fills it a few stores later: a signal may read garbage there; an
- * allocation cannot come in between. A frame is linked once its locals are in place. From 3.11.1 on it is unlinked
- * before they are released. 3.11.0 clears it first, which may run Python code while the frame's code object is being
- * destroyed: such a code object has no references left. Each instruction stores prev_instr, so during an instruction
- * prev_instr is the instruction itself or one of its inline caches.
+ * On entry, the C evaluation loop first links its cframe and fills it a few stores later. A signal may read garbage
+ * there; an allocation cannot come in between. A frame is linked once its locals are in place. From 3.11.1 on it is
+ * unlinked before they are released. 3.11.0 clears it first, which may run Python code while the frame's code object is
+ * being destroyed: such a code object has no references left. Each instruction stores prev_instr, so during an
+ * instruction prev_instr is the instruction itself or one of its inline caches.
  *
- * Each call of the evaluation loop has a cframe on the C stack and runs the frames from its current_frame up to, but
- * not including, the one that is current in the cframe before. (is_entry cannot replace this: if a generator passes
- * throw() on to the generator it delegates to, its frame is linked without being evaluated, and is_entry keeps an
- * earlier value.) The root's cframe is in the thread state. A greenlet's chain ends with a cframe that has no frame.
+ * Each call of the evaluation loop has a cframe on the C stack. It runs the frames from its current_frame up to, but
+ * not including, the current frame of the previous cframe. (is_entry cannot replace this: if a generator passes throw()
+ * on to the generator it delegates to, its frame is linked without being evaluated, and is_entry keeps an earlier
+ * value.) The root's cframe is in the thread state. A greenlet's chain ends with a cframe that has no frame.
  */
 #include "pytstate.h"
 

@@ -1,13 +1,14 @@
-/* CPython 3.12: as 3.11, with a shim frame for each call of the evaluation loop.
+/* CPython 3.12: like 3.11, with a shim frame for each call of the evaluation loop.
  *
  *   tstate->cframe ──► { current_frame } ──► frame ──previous──► shim ──previous──► … ──► NULL
  *                                                                prev_instr: before the next code unit
  *
- * The shim is on the C stack, has a trampoline for code, and only its first two fields and its owner are set. It is a
- * local variable of the call of the evaluation loop whose frames it ends, and is the call's only frame while the last
- * of them is cleared. The cframe is linked before current_frame is filled, but an allocation cannot come in between. A
- * frame is linked once its locals are in place and unlinked before they are released. Each instruction stores
- * prev_instr, so during an instruction prev_instr is the instruction itself or one of its inline caches.
+ * The shim is on the C stack, and its code is a trampoline; only its first two fields and its owner are set. It is a
+ * local variable of the call of the evaluation loop whose frames it ends. While the last of those frames is being
+ * cleared, the shim is the call's only frame. The cframe is linked before current_frame is filled, but an allocation
+ * cannot come in between. A frame is linked once its locals are in place and unlinked before they are released. Each
+ * instruction stores prev_instr, so during an instruction prev_instr is the instruction itself or one of its inline
+ * caches.
  */
 #include "pytstate.h"
 

@@ -1,6 +1,6 @@
-/* CPython 3.13: as 3.12, but frames are linked to the thread state itself (pyframes_linked.h).
+/* CPython 3.13: like 3.12, but frames are linked to the thread state itself (pyframes_linked.h).
  *
- * The shim has None for code.
+ * The shim's code is None.
  */
 #include "pytstate.h"
 

@@ -1,4 +1,4 @@
-/* CPython 3.14: as 3.13, with tagged references (pyframes_linked.h).
+/* CPython 3.14: like 3.13, with tagged references (pyframes_linked.h).
  *
  * The shim is now owned by the interpreter (FRAME_OWNED_BY_INTERPRETER). Other frames on the C stack are not the
  * interpreter's and show no code.
@@ -9,7 +9,7 @@
 
 typedef _PyInterpreterFrame frame;
 
-#define TAG UINT64_C(3) /* the lowest bits of a reference: how it is counted */
+#define TAG UINT64_C(3) /* the lowest bits of a reference say how it is counted */
 
 static inline PyObject *executable_of(const frame *at) {
     return (PyObject *)(at->f_executable.bits & ~TAG);

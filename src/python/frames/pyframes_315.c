@@ -1,9 +1,9 @@
-/* CPython 3.15: as 3.14, above a base frame (pyframes_linked.h).
+/* CPython 3.15: like 3.14, above a base frame (pyframes_linked.h).
  *
  *   tstate->current_frame ──► frame ──previous──► shim ──previous──► … ──► base_frame, a part of the thread state
  *
- * The base frame runs nothing: like a shim, it has None for code and the interpreter for an owner, but it belongs to no
- * call of the evaluation loop. It is current in a thread that runs no Python.
+ * The base frame runs nothing. Like a shim, it has None as its code and the interpreter as its owner, but it does not
+ * belong to a call of the evaluation loop. It is current in a thread that is not running Python.
  */
 #include "pytstate.h"
 
@@ -11,7 +11,7 @@
 
 typedef _PyInterpreterFrame frame;
 
-#define TAG UINT64_C(3) /* the lowest bits of a reference: how it is counted */
+#define TAG UINT64_C(3) /* the lowest bits of a reference say how it is counted */
 
 static inline PyObject *executable_of(const frame *at) {
     return (PyObject *)(at->f_executable.bits & ~TAG);

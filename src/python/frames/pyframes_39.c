@@ -3,12 +3,12 @@
  *   tstate->frame ──► frame object ──f_back──► … ──► NULL        f_lasti: bytes into co_code
  *
  * tstate->frame is set when evaluation begins and reset before the frame is released, so the evaluation that runs a
- * frame in this chain holds a reference to it. A generator's f_back is set only while it runs. f_lasti is stored before
- * each instruction, except for the second of a predicted pair; it is −1 until the first.
+ * frame in this chain holds a reference to it. A generator's f_back is set only while the generator is running. f_lasti
+ * is stored before each instruction, except for the second of a predicted pair; it is −1 until the first.
  *
- * Each frame has its own call of the evaluation loop. Such a call publishes nothing of its C frame, so it is found by
- * its code. If a generator passes throw() on to the generator it delegates to, the outer one's frame is linked without
- * being evaluated and without f_back: only the C stack knows the caller of throw().
+ * Each frame has its own call of the evaluation loop. Such a call publishes no pointer to its C frame, so it is found
+ * by its code. If a generator passes throw() on to the generator it delegates to, the outer generator's frame is linked
+ * without being evaluated and without f_back: only the C stack knows the caller of throw().
  */
 #include "pytstate.h"
 
@@ -42,15 +42,15 @@ static inline uint32_t frame_position(const frame *at, const PyCodeObject *code)
     return at->f_lasti < 0 ? 0 : (uint32_t)at->f_lasti;
 }
 
-/* A frame that only passes throw() on takes the position of the call that made it do so, which is lost. */
+/* A frame that only passes throw() on takes the place of the call in which throw() was called; that call is lost. */
 static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *anchor) {
     (void)chain, (void)at;
     *anchor = 0;
     return true;
 }
 
-/* Return whether the frame is suspended and yet in the chain. (A trace function that is told of a call also finds
- * the frame like this, but linked to its caller.) */
+/* Return whether the frame is in the chain although it is suspended. (A trace function for a call event sees the
+ * frame in the same state, but linked to its caller.) */
 static inline bool has_lost_callers(const frame *at) {
     return at->f_back == NULL && at->f_gen != NULL && !at->f_executing && at->f_stacktop != NULL;
 }

@@ -1,5 +1,6 @@
-/* pyframes_anchored.h: two functions of the template that only 3.9 needs, for layouts in which every call of the
- * evaluation loop has an anchor and every frame knows its caller. Included once, before pyframes_walk.h.
+/* pyframes_anchored.h: two functions that the walk template needs, for layouts in which every call of the evaluation
+ * loop has an anchor and every frame knows its caller. Only 3.9 defines them itself. Include this once, before
+ * pyframes_walk.h.
  */
 static inline bool has_lost_callers(const frame *at) {
     (void)at;

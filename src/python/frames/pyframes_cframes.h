@@ -1,15 +1,15 @@
-/* pyframes_cframes.h: the tick walk's part that 3.11 and 3.12 share (pyframes_tick.h): calls of the evaluation loop are
- * linked by their cframes, and the frames of a call begin on top of the frame that was current in the call before.
+/* pyframes_cframes.h: the tick walk's part that 3.11 and 3.12 share (pyframes_tick.h). Calls of the evaluation loop are
+ * linked by their cframes, and the frames of a call begin on top of the frame that was current in the previous call.
  *
  *   tstate->cframe ──► innermost call ──previous──► call ──previous──► … ──► root, in the thread state
  *
- * Included once, after pyframes_walk.h, by a layout that defines before it
+ * Include it once, after pyframes_walk.h. The layout must first define
  *
- *   frame_words(code)                how many words of the frame stack a frame takes that runs the code
+ *   frame_words(code)                how many words of the frame stack a frame that runs the code takes
  *
- * and after it tick_ends_call.
+ * and, afterwards, tick_ends_call.
  */
-/* A cframe, and the frame that was current in the call before. */
+/* A cframe, and the frame that was current in the previous call. */
 typedef struct innermost_call {
     const _PyCFrame *at;
     _PyCFrame copy;
@@ -29,12 +29,12 @@ static inline bool is_code_of_ours(tick_walk *walk, const frame *copy) {
     return true;
 }
 
-/* Each cframe except the root runs a frame that leads to the call before it. */
+/* Each cframe except the root runs a frame that leads to the previous call. */
 static inline bool has_outer_call(const tick_walk *walk) {
     return !walk->call.is_root;
 }
 
-/* The root cframe is in the thread state, the others are on the C stack. */
+/* The root cframe is in the thread state; the others are on the C stack. */
 static inline bool copy_call(const tick_walk *walk, const _PyCFrame *at, _PyCFrame *copy) {
     if (at != &walk->own->root_cframe) return copy_from_stack(walk, copy, at, sizeof *copy);
     *copy = *at;
@@ -68,8 +68,8 @@ static bool tick_begin(tick_walk *walk) {
 
 /* ---- The innermost frame has just been linked: its caller may not be stored in it yet ---- */
 
-/* If `at` is a running generator's frame, return the frame that resumed it; if that is a generator too, the one that
- * resumed that, and so on. Return any other frame itself. */
+/* If `at` is a running generator's frame, return the frame that resumed the generator; if that belongs to a
+ * generator too, the frame that resumed that one, and so on. Return any other frame itself. */
 static const frame *below_generators(const tick_walk *walk, const frame *at) {
     const _PyErr_StackItem *item = walk->own->exc_info;
     for (; item != NULL && item != &walk->own->exc_state; item = item->previous_item)
@@ -77,7 +77,7 @@ static const frame *below_generators(const tick_walk *walk, const frame *at) {
     return at;
 }
 
-/* Return whether `at` is a frame that ends at `end`, so that the next frame was pushed there. */
+/* Return whether `at` is a frame that ends at `end`, which means that the next frame was pushed there. */
 static bool reaches_to(const tick_walk *walk, const frame *at, const frame *end) {
     bool is_aligned = (uintptr_t)at % sizeof(void *) == 0;
     if (!is_aligned || !lies_in(walk->chunk, (const char *)end, at)) return false;
@@ -85,8 +85,8 @@ static bool reaches_to(const tick_walk *walk, const frame *at, const frame *end)
     return (PyObject *const *)at + frame_words(at->f_code) == (PyObject *const *)end;
 }
 
-/* Return the frame's caller. It is the frame just below it on the frame stack, and a register holds its address; or
- * it is a generator that the frame just below has resumed. */
+/* Return the frame's caller. It is either the frame just below it on the frame stack, whose address a register then
+ * holds, or a generator that the frame just below has resumed. */
 static __attribute__((noinline)) const frame *caller_of(const tick_walk *walk, const frame *at) {
     uintptr_t words[SPPROF_INTERRUPTED_WORDS_MAX];
     size_t count = spprof_interrupted_words(walk->interrupted, words);
@@ -100,7 +100,7 @@ static __attribute__((noinline)) const frame *caller_of(const tick_walk *walk, c
 }
 
 /* Set the caller of the innermost frame. The stores at the end of a call may come in any order. The caller of a
- * call's first frame is in the call before, and a layout may have put another frame in between. */
+ * call's first frame is in the previous call, and a layout may have put another frame in between. */
 static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *copy) {
     if (walk->is_stray || copy->owner != FRAME_OWNED_BY_THREAD || frame_index(copy, copy->f_code) != -1) return;
     const frame *caller = caller_of(walk, at);
@@ -109,7 +109,7 @@ static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *cop
 
 /* ---- The innermost call is just beginning or ending: it runs no frame yet, or no longer ---- */
 
-/* Return whether call `at` is further out than `inner`, as far as its address shows. */
+/* Return whether call `at` is further out than `inner`, judging by its address. */
 static bool is_outside(const tick_walk *walk, const _PyCFrame *at, const _PyCFrame *inner) {
     const _PyCFrame *root = &walk->own->root_cframe;
     if (at == root || inner == root) return inner != root;
@@ -126,8 +126,8 @@ static bool leads_to_root(const tick_walk *walk, const _PyCFrame *at) {
     return true;
 }
 
-/* Return the call before the innermost one. A call links its cframe before it fills it, so for some instructions its
- * `previous` is garbage, which may look like a call further out; then the true address is only in a register, or in
+/* Return the call before the innermost one. A call links its cframe before filling it, so for some instructions its
+ * `previous` is garbage, which may look like a call further out. The true address is then only in a register, or in
  * half of a vector register. The innermost of all candidates is the right one. */
 static __attribute__((noinline)) const _PyCFrame *call_before(const tick_walk *walk, const _PyCFrame *innermost) {
     uintptr_t words[SPPROF_INTERRUPTED_WORDS_MAX + 1];

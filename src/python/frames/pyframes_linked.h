@@ -2,11 +2,11 @@
  *
  *   tstate->current_frame ──► frame ──previous──► shim ──previous──► … ──► bottom   instr_ptr: the current instruction
  *
- * The shim is on the C stack, runs no code and ends the frames of the call of the evaluation loop whose local variable
- * it is. A frame is linked once its locals are in place and unlinked before they are released. Instructions that can
- * allocate or call store instr_ptr; a caller's instr_ptr stays at its call.
+ * The shim is on the C stack and runs no code. It is a local variable of a call of the evaluation loop, and ends the
+ * frames of that call. A frame is linked once its locals are in place and unlinked before they are released.
+ * Instructions that can allocate or call store instr_ptr; a caller's instr_ptr stays at its call.
  *
- * Included once, after the interpreter's headers, by a pyframes_3NN.c, which defines
+ * Include it once, after the interpreter's headers, in a pyframes_3NN.c, which defines
  *
  *   frame                     one interpreter frame
  *   executable_of(f) -> o     what it runs: code, or an extension's own kind of executable
@@ -53,7 +53,7 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
 /* ---- Interrupted by a signal ---- */
 
 typedef struct innermost_call {
-} innermost_call; /* its shim says everything */
+} innermost_call; /* its shim provides all information */
 
 static inline const void *frame_code(const frame *copy) {
     return executable_of(copy);
@@ -65,7 +65,7 @@ static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *cop
     (void)walk, (void)at, (void)copy;
 }
 
-/* Other kinds of executable are not shown. If the pointer leads to no object, the frame was never linked. */
+/* Other kinds of executable are not shown. If the pointer does not lead to an object, the frame was never linked. */
 static inline bool is_code_of_ours(tick_walk *walk, const frame *copy) {
     PyObject executable, type;
     if (spprof_code_lookup((uintptr_t)executable_of(copy)) != 0) return true;

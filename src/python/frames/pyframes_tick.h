@@ -1,16 +1,17 @@
 /* pyframes_tick.h: the walk of a thread that a signal interrupted, for layouts whose frames are on a stack of the
- * thread state (3.11 on). Included once, after pyframes_walk.h, by a layout that defines before it
+ * thread state (3.11 on). Include it once, after pyframes_walk.h. The layout must first define
  *
- *   innermost_call                   what is known of a call of the evaluation loop
- *   frame_code(f)                    what a copied frame runs
+ *   innermost_call                   the data about one call of the evaluation loop
+ *   frame_code(f)                    the object that a copied frame runs
  *
- * and after it
+ * and, afterwards,
  *
  *   tick_begin(walk) -> bool         set the first frame to try and the call that runs it; false: there is none
- *   tick_retry(walk) -> bool         if the last beginning led nowhere, begin at the call before; false: there is none
- *   tick_ends_call(walk, at, f, a)   like ends_call, for the frame at `at` and its copy f. In the innermost call also
- *                                    sets walk->torn if the frames do not belong to that call
- *   tick_find_caller(walk, at, f)    set the innermost frame's caller, in case it was linked before that was stored
+ *   tick_retry(walk) -> bool         if the last beginning led nowhere, begin at the previous call; false: none
+ *   tick_ends_call(walk, at, f, a)   like ends_call, for the frame at `at` and its copy f. In the innermost call, also
+ *                                    set walk->torn if the frames do not belong to that call
+ *   tick_find_caller(walk, at, f)    set the innermost frame's caller, in case the frame was linked before its caller
+ *                                    was stored
  *   is_code_of_ours(walk, f)         false: f runs something that is not shown
  *   has_outer_call(walk)             the frames cannot end without the end of a call
  *
@@ -19,12 +20,12 @@
  *   running generators':     behind an exception state of the thread   plain reads: a running generator is referenced
  *   garbage:                 anywhere else                             copied by the kernel, until the first call's end
  *
- * A signal can arrive between any two stores. The current frame may then be one that is not there yet, or no longer;
- * but the calls around the innermost one do not change, so their pointers are valid. Frames of the innermost call count
- * only if they lead to the frame that was current when it began.
+ * A signal can arrive between any two stores. The current frame pointer may then refer to a frame that is not there
+ * yet, or no longer there. But the calls around the innermost one do not change, so their pointers are valid. Frames of
+ * the innermost call count only if they lead to the frame that was current when it began.
  *
- * A code object that is known by its address need not be read. An unknown one is read after verifying that it is a code
- * object; the frame that runs it holds a reference.
+ * A code object whose address is already known need not be read. An unknown one is read after verifying that it is a
+ * code object; the frame that runs it holds a reference.
  */
 #include "pycode.h"
 
@@ -35,12 +36,12 @@ typedef struct tick_walk {
     const frame *innermost; /* the first frame of this walk */
     const spprof_interrupted *interrupted;
     const frame *next;                  /* the next frame to walk */
-    const frame *bottom;                /* below all calls, runs nothing; NULL: this layout has none */
-    const _PyStackChunk *chunk;         /* that contained the last frame */
-    const _PyErr_StackItem *exceptions; /* of the generators around the last frame */
+    const frame *bottom;                /* below all calls; runs nothing. NULL: this layout has none */
+    const _PyStackChunk *chunk;         /* the chunk that contained the last frame */
+    const _PyErr_StackItem *exceptions; /* exception states of the generators around the last frame */
     innermost_call call;
     bool is_stray; /* the pointer being walked may not be a frame */
-    bool trusted;  /* the innermost call has ended: its callers do not change */
+    bool trusted;  /* the walk has left the innermost call; its callers do not change */
     bool torn;
 } tick_walk;
 
@@ -79,9 +80,9 @@ static inline const frame *frame_beside(const _PyErr_StackItem *exceptions) {
     return (const frame *)((const char *)exceptions + apart);
 }
 
-/* Each running generator (or coroutine) has its exception state on the thread's stack of them, and whatever resumed
- * it holds a reference. The topmost one may have no frame among those walked: its frame is linked later than the
- * state, or unlinked earlier. */
+/* Each running generator (or coroutine) has its exception state on the thread's stack of exception states, and its
+ * resumer holds a reference to it. The topmost one may not be among the frames walked: its frame is linked later
+ * than the state, or unlinked earlier. */
 static inline bool is_running_generator(tick_walk *walk, const frame *at) {
     const _PyErr_StackItem *item = walk->exceptions;
     for (int i = 0; i < 2 && item != NULL && item != &walk->own->exc_state; i++, item = item->previous_item) {
@@ -113,8 +114,8 @@ static inline bool copy_frame(tick_walk *walk, const frame *at, frame *copy) {
     return true;
 }
 
-/* As in shown_code: before its first traceable instruction, a frame is being set up. The frame that the interpreter
- * itself inserts between a call of a class and its __init__ never gets that far. */
+/* As in shown_code, a frame is still being set up before its first traceable instruction. The frame that the
+ * interpreter itself inserts between a call of a class and its __init__ never gets that far. */
 static inline bool is_set_up(tick_walk *walk, const frame *copy, const PyCodeObject *code) {
     int first = 0;
     if (!walk->is_stray || copy->owner == FRAME_OWNED_BY_GENERATOR) return !is_being_set_up(copy, code);
@@ -122,7 +123,7 @@ static inline bool is_set_up(tick_walk *walk, const frame *copy, const PyCodeObj
     return frame_index(copy, code) >= first;
 }
 
-/* Sets walk->torn if the copy cannot be a frame: a stray pointer may lead to something that looks like one. */
+/* Sets walk->torn if the copy cannot be a frame: a stray pointer may lead to data that looks like one. */
 static inline bool put_copied_frame(tick_walk *walk, output *to, const frame *copy) {
     const PyCodeObject *code = frame_code(copy);
     bool no_room = false;
@@ -139,7 +140,7 @@ static inline bool is_run(const frame *copy) {
     return copy->owner == FRAME_OWNED_BY_THREAD || copy->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
-/* Walk one frame. Return false if the walk has ended, completely or not. */
+/* Walk one frame. Return false if the walk has ended, whether or not it is complete. */
 static inline bool walk_frame(tick_walk *walk, output *to, bool *in_call) {
     frame copy;
     uint64_t anchor;

@@ -1,5 +1,5 @@
-/* pyframes_units.h: a frame's position in its code, counted in code units, for the layouts from 3.11 on. Included once,
- * before pyframes_walk.h, after the layout has defined
+/* pyframes_units.h: a frame's position in its code, counted in code units, for the layouts from 3.11 on. Include it
+ * once, before pyframes_walk.h, after the layout has defined
  *
  *   frame                     one interpreter frame
  *   frame_pc(f)               its position in its code; in a new frame, up to one code unit before the code
@@ -19,8 +19,8 @@ static inline uint32_t frame_position(const frame *at, const PyCodeObject *code)
     return index < 0 ? 0 : (uint32_t)index;
 }
 
-/* Until its first traceable instruction, a frame is still being set up (cells, the generator object); allocations
- * made then belong to the caller. */
+/* Until its first traceable instruction, a frame is still being set up (cells, the generator object). Allocations
+ * made during that time belong to the caller. */
 static inline bool is_being_set_up(const frame *at, const PyCodeObject *code) {
     return at->owner != FRAME_OWNED_BY_GENERATOR && frame_index(at, code) < code->_co_firsttraceable;
 }

@@ -1,4 +1,5 @@
-/* pyframes_walk.h: the walk that all frame layouts share. Included once, at the end of a pyframes_3NN.c, which defines
+/* pyframes_walk.h: the walk that all frame layouts share. Include it once, at the end of a pyframes_3NN.c, which
+ * defines
  *
  *   frame                            one interpreter frame
  *   call_chain                       the walk's position among the calls of the evaluation loop
@@ -13,23 +14,23 @@
  *
  *   words:  frame frame anchor | frame anchor | anchor | frame frame anchor        leaf first; a call may show no frame
  *
- * At an allocation, the interpreter's frames are consistent: unlike a signal (pyframes_tick.h), it cannot come between
- * the two stores that link a frame. A frame is linked after its arguments are in place and unlinked before it is
- * cleared; each layout deals with what happens in between.
+ * At an allocation, the interpreter's frames are consistent: unlike a signal (pyframes_tick.h), an allocation cannot
+ * come between the two stores that link a frame. A frame is linked after its arguments are in place and unlinked before
+ * it is cleared; each layout handles what happens in between.
  */
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyjit.h"
 
-/* Ends frames that belong to no call, pushed by code that runs frames without the evaluation loop. Not an address on
- * any stack. */
+/* The anchor that ends frames belonging to no call; they were pushed by code that runs frames without the evaluation
+ * loop. It is not an address on any stack. */
 #define NO_CALL UINT64_C(1)
 
 typedef struct output {
     uint64_t *words;
     size_t count, capacity;
-    bool depth_limited; /* more words than room, or more frames than the interpreter knows */
-    bool no_code;       /* a code object found no room in the engine's table */
+    bool depth_limited; /* more words than there is room for, or more frames than the interpreter knows */
+    bool no_code;       /* there was no room for a code object in the engine's table */
 } output;
 
 static inline bool has_room(output *to) {

@@ -1,7 +1,7 @@
 #include "pyjit.h"
 
-/* As in builds with the JIT: their thread states have one more member, and the interpreter state contains one of
- * them. */
+/* Defined as in builds with the JIT. Their thread states have one more member, and the interpreter state contains a
+ * thread state. */
 #define _Py_TIER2 1
 #include "pytstate.h"
 
@@ -22,8 +22,8 @@ typedef struct _PyExecutorObject executor;
 /* ---- One executor ---- */
 
 #define EXECUTOR_HEAD offsetof(executor, exits)
-#define JIT_PAGE ((uintptr_t)4096) /* no two executors share one */
-#define JIT_PAGES_MAX 256          /* an executor's code and data: at most 1 MiB, or its last pages get no hint */
+#define JIT_PAGE ((uintptr_t)4096) /* two executors never share a page */
+#define JIT_PAGES_MAX 256          /* 1 MiB per executor; later pages get no hint */
 
 static bool read_executor(uintptr_t at, executor *copy) {
     return at != 0 && at % sizeof(void *) == 0 && spprof_copy(copy, at, EXECUTOR_HEAD);
@@ -33,7 +33,7 @@ static bool is_code_of(const executor *copy, uintptr_t pc) {
     return copy->jit_code != NULL && pc - (uintptr_t)copy->jit_code < copy->jit_size;
 }
 
-/* ---- Hints: [ 16 bits of the page | the executor's address, 48 bits ], one set of them per page ---- */
+/* ---- Hints: [ 16 bits of the page | the executor's address, 48 bits ], one set of hints per page ---- */
 
 #define SETS 4096
 #define WAYS 4
@@ -76,16 +76,16 @@ static bool is_hinted_at(uintptr_t pc) {
 
 /* ---- All executors ---- */
 
-#define EXECUTORS_MAX (1 << 20) /* a list that is read while it changes may have no end */
+#define EXECUTORS_MAX (1 << 20) /* a list that changes while it is read may have no end */
 #define INTERPRETERS_MAX 4096
 
 typedef struct search {
     uintptr_t pc;
     bool found;
-    size_t left; /* how many more to look at */
+    size_t left; /* how many more executors to look at */
 } search;
 
-/* The newest come first. Older ones got their hints when they were the newest. */
+/* The newest executors come first. Older ones got their hints when they were the newest. */
 static bool is_over(const search *for_code) {
     return for_code->found || for_code->left == 0;
 }
@@ -106,7 +106,7 @@ static void look_through_list(search *for_code, uintptr_t at) {
     while (at != 0 && !is_over(for_code) && look_at(for_code, at, &copy)) at = (uintptr_t)copy.vm_data.links.next;
 }
 
-/* Read one member of an object that may be gone. */
+/* Read one member of an object that may have been freed. */
 #define READ(to, object, member) spprof_copy(&(to), (uintptr_t)&(object)->member, sizeof(to))
 
 #if PY_VERSION_HEX >= 0x030F0000
@@ -134,7 +134,7 @@ static void look_through(search *for_code, const PyInterpreterState *interpreter
     if (READ(deleted, interpreter, executor_deletion_list_head)) look_through_list(for_code, (uintptr_t)deleted);
 }
 
-/* Return a value that changes with each new executor. */
+/* Return a value that changes whenever an executor is created. */
 static uint64_t newest_of(const PyInterpreterState *interpreter) {
     executor **array, *newest = NULL;
     size_t count;
@@ -186,9 +186,9 @@ static bool is_listed(uintptr_t pc) {
     return for_code.found;
 }
 
-/* Code of other generators is in no list; walking all lists for each of its frames would be too slow. */
+/* Code from other generators is in no list. Walking all lists for each of its frames would be too slow. */
 static bool is_generated(uintptr_t pc) {
-    static _Atomic uint64_t looked_through; /* the newest executor when all lists were last searched */
+    static _Atomic uint64_t looked_through; /* the newest executor when all lists were last searched in vain */
     if (is_hinted_at(pc)) return true;
     uint64_t newest = newest_of_all();
     if (newest == atomic_load_explicit(&looked_through, memory_order_relaxed)) return false;
@@ -197,9 +197,9 @@ static bool is_generated(uintptr_t pc) {
     return found;
 }
 
-/* CPython publishes no offsets for the lists of executors, but if the state has the size it has in these headers,
- * they have not moved. Another release of this version may have a larger state: generated code then shows as unknown
- * code. */
+/* CPython publishes no offsets for the lists of executors. But if the interpreter state has the same size as in
+ * these headers, the lists have not moved. Another release of this version may have a larger state; generated code
+ * then shows as unknown code. */
 static bool knows_where_executors_are(void) {
     return _PyRuntime.debug_offsets.interpreter_state.size == sizeof(PyInterpreterState);
 }

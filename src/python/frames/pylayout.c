@@ -42,7 +42,7 @@ typedef struct member {
 #define TOLD(kind, name) offsetof(_Py_DebugOffsets, kind.name)
 #define MEMBER(kind, name, type, of_type) {#kind "." #name, TOLD(kind, name), offsetof(type, of_type)}
 
-/* Every member that the walks and the copying of code read, if the table contains it. */
+/* Every member that the walks and the copying of code read, provided that the table contains it. */
 static const member members[] = {
     {"free_threaded", offsetof(_Py_DebugOffsets, free_threaded), 0},
     MEMBER(runtime_state, finalizing, _PyRuntimeState, _finalizing),
@@ -107,9 +107,9 @@ static bool agrees_on_offsets(void) {
 
 /* ---- Frames that are known ---- */
 
-#define KNOWN_FRAMES 4 /* the import system's own, provided it runs Python code */
+#define KNOWN_FRAMES 4 /* the import system's own frames, provided it runs Python code */
 
-/* In bytes of code. Before 3.11 the position is in the frame object itself, so there is nothing to check. */
+/* Return the position in bytes of code. Before 3.11 it is in the frame object itself, so there is nothing to check. */
 static int position_of(PyFrameObject *frame) {
 #if PY_VERSION_HEX >= 0x030B0000
     int position = PyFrame_GetLasti(frame);
@@ -120,7 +120,8 @@ static int position_of(PyFrameObject *frame) {
 #endif
 }
 
-/* Get the calling thread's innermost frames from the C API. Return how many; their code objects are new references. */
+/* Get the calling thread's innermost frames from the C API. Return how many there are; their code objects are new
+ * references. */
 static size_t ask_for_frames(PyCodeObject **codes, int *positions) {
     PyFrameObject *frame = PyEval_GetFrame(), *caller;
     size_t count = 0;
@@ -136,7 +137,7 @@ static size_t ask_for_frames(PyCodeObject **codes, int *positions) {
     return count;
 }
 
-/* For tests, in test builds only: put the frames into an order that no walk sees. */
+/* For tests, in test builds only: put the frames into an order that no walk would find. */
 static void forge(PyCodeObject **codes, size_t count) {
 #ifdef SPPROF_DEBUG
     if (count == 0 || getenv("SPPROF_FORGED_FRAMES") == NULL) return;
@@ -148,8 +149,8 @@ static void forge(PyCodeObject **codes, size_t count) {
 #endif
 }
 
-/* If a thread is in a subinterpreter through a state other than its first, the walk reads its first (pytstate.h), so
- * there is nothing to compare. */
+/* If the thread has entered a subinterpreter through a state other than its first, the walk reads its first
+ * (pytstate.h), so there is nothing to compare. */
 static bool agrees_on_frames(void) {
     if (sp_pytstate_own() != PyThreadState_Get()) return true;
     PyCodeObject *codes[KNOWN_FRAMES];

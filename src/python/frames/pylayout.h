@@ -3,10 +3,10 @@
  *   _PyRuntime.debug_offsets ──► version, free-threaded, the offset of each member that is read here       3.13 on
  *   the innermost frames     ──► our walk and the C API must report the same frames                        always
  *
- * The offsets are compared first, so that the walk reads nothing that is not there. Before 3.13 there are none: the
- * layout is then that of the minor version, and its releases do not change it.
+ * The offsets are compared first, so that the walk reads only members that exist. Before 3.13 there are no offsets: the
+ * layout is then that of the minor version, whose releases do not change it.
  *
- * Memory:  creates frame objects of the innermost frames, as a traceback would.
+ * Memory:  creates frame objects for the innermost frames, as a traceback would.
  * Threads: with a GIL. Signals: not called in handlers.
  */
 #ifndef SP_PYLAYOUT_H

@@ -4,7 +4,7 @@
 
 #define CODE_UNIT_BYTES 2
 
-/* Damaged tables may step out of int's range: lines are summed modulo 2³². */
+/* Damaged tables may go beyond the range of an int, so lines are summed modulo 2³². */
 static uint32_t step_line(uint32_t line, int step) {
     return line + (uint32_t)step;
 }
@@ -34,7 +34,7 @@ int sp_pylines_step_before(const spprof_code *code, uint32_t position) {
     return (int)line;
 }
 
-/* Kinds of a run. 0 … 9 (columns only) and 15 (no location) leave the line as it is. */
+/* The kinds of run. 0 … 9 (columns only) and 15 (no location) leave the line unchanged. */
 enum { SAME_LINE = 10, TWO_LINES_ON = 12, NO_COLUMNS = 13, LONG = 14 };
 
 #define RUN_START 0x80
@@ -44,7 +44,8 @@ enum { SAME_LINE = 10, TWO_LINES_ON = 12, NO_COLUMNS = 13, LONG = 14 };
 #define VARINT_MORE 0x40
 #define VARINT_BITS 6
 
-/* Read little-endian groups of six bits. Reading ends at the next run, whatever the bytes say, and keeps 32 bits. */
+/* Read little-endian groups of six bits. Reading ends at the next run, whatever the bytes say. Only 32 bits are
+ * kept. */
 static uint32_t read_varint(const uint8_t *byte, const uint8_t *end) {
     uint32_t value = 0;
     for (unsigned shift = 0; byte < end && !(*byte & RUN_START); shift += VARINT_BITS) {

@@ -12,11 +12,11 @@
 #include <Python.h>
 #include <internal/pycore_runtime.h>
 
-/* Return the calling thread's state, or NULL for a native thread, or for one whose state is gone or may be freed at
- * any moment. CPython clears the thread's slot before it frees the state, except at the interpreter's end: then
- * another thread frees the states of daemon threads, which may still be running C code without the GIL. Before 3.12
- * the slot keeps the first of several states, so allocations of a subinterpreter appear under the frames that called
- * it. */
+/* Return the calling thread's state. Return NULL for a native thread, and for a thread whose state is gone or may be
+ * freed at any time. CPython clears the thread's slot before it frees the state, except at interpreter shutdown:
+ * there, another thread frees the states of daemon threads, which may still be running C code without the GIL.
+ * Before 3.12 the slot keeps the first of several states, so allocations of a subinterpreter appear under the frames
+ * that called it. */
 static inline PyThreadState *sp_pytstate_own(void) {
     PyThreadState *own = PyGILState_GetThisThreadState();
     PyThreadState *finalizing = _PyRuntimeState_GetFinalizing(&_PyRuntime);

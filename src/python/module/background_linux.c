@@ -26,11 +26,11 @@ static _Atomic uint32_t state;
 
 /* Accessed with the GIL. */
 static struct {
-    pid_t process; /* the process that started it: a forked child has no such thread */
+    pid_t process; /* the process that started the thread: a forked child does not have it */
     sp_own_thread thread;
     PyObject *work;
 } background;
-static _Atomic uint32_t wakes; /* a count, so that the futex's word changes with each wake */
+static _Atomic uint32_t wakes; /* a counter, so that the futex word changes with each wake */
 
 /* ---- Waiting ---- */
 
@@ -51,7 +51,7 @@ static struct timespec moment_after(double seconds) {
     return (struct timespec){.tv_sec = (time_t)(at / NS_OF_SECOND), .tv_nsec = (long)(at % NS_OF_SECOND)};
 }
 
-/* Sleep until that moment; return early if there were wakes since `seen`. */
+/* Sleep until `until`; return early if there has been a wake since `seen`. */
 static void sleep_until(const struct timespec *until, uint32_t seen) {
     while (atomic_load(&wakes) == seen) {
         long result = syscall(SYS_futex, &wakes, FUTEX_WAIT_BITSET_PRIVATE, seen, until, NULL, FUTEX_BITSET_MATCH_ANY);
@@ -61,12 +61,12 @@ static void sleep_until(const struct timespec *until, uint32_t seen) {
 
 /* ---- The thread ---- */
 
-/* Run work(). Return whether it runs again, after `seconds`. If not, the next holder of the GIL sees that the thread
- * has ended. */
+/* Run work(). Return whether it is to run again, after `seconds`. If not, the next holder of the GIL sees that the
+ * thread has ended. */
 static bool run_work(double *seconds) {
     PyGILState_STATE held = PyGILState_Ensure();
     PyObject *work = background.work;
-    Py_INCREF(work); /* another may replace it meanwhile */
+    Py_INCREF(work); /* another may replace it in the meantime */
     PyObject *result = PyObject_CallNoArgs(work);
     bool goes_on = result && result != Py_None;
     *seconds = goes_on ? PyFloat_AsDouble(result) : 0;
@@ -100,8 +100,8 @@ static void *run(void *unused) {
 
 /* ---- Ending it ---- */
 
-/* Wait until the thread has gone; one of the waiting threads joins it. Return false if it is still there at that
- * moment, or runs on. */
+/* Wait until the thread has gone; one of the waiting threads joins it. Return false if it is still there at `until`,
+ * or if it keeps running. */
 static bool see_it_gone(const struct timespec *until) {
     for (;;) {
         uint32_t now = atomic_load(&state);

@@ -9,7 +9,7 @@
 static _Atomic bool is_awaited;
 static _Atomic bool came;
 
-/* Runs in the thread that allocates. */
+/* Runs on the allocating thread. */
 static void on_refusal(void) {
     if (!atomic_load(&is_awaited) || !atomic_exchange(&is_awaited, false)) return;
     atomic_store(&came, true);

@@ -4,7 +4,7 @@
  *
  * The program sees no difference: it gets its NULL, or its MemoryError.
  *
- * Memory:  none. Threads: any. Signals: async-signal-safe. Fork: a child has no thread: the mark stays.
+ * Memory:  none. Threads: any. Signals: async-signal-safe. Fork: a child has no such thread; the mark stays.
  */
 #ifndef SP_BACKGROUND_REFUSAL_H
 #define SP_BACKGROUND_REFUSAL_H
@@ -12,11 +12,12 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* background_refusal_follow(bool): whether the next failure wakes the thread. It does so once, until this is called
- * again. */
+/* background_refusal_follow(bool): whether the next failure wakes the thread. It is woken once, until this function
+ * is called again. */
 PyObject *sp_background_refusal_follow_with_gil(PyObject *module, PyObject *follows);
 
-/* background_refusal_came() -> bool: whether an allocation has failed since. */
+/* background_refusal_came() -> bool: whether an allocation has failed since background_refusal_follow was last
+ * called. */
 PyObject *sp_background_refusal_came_with_gil(PyObject *module, PyObject *unused);
 
 #endif

@@ -2,8 +2,8 @@
  *
  *   signal ──► handler in C: leaves a mark, wakes the thread by a futex ──► the thread: background_signal_came()
  *
- * CPython's own handlers run only when the main thread runs Python code, and it may be waiting in C. This one does not
- * depend on it. The thread is woken once for all signals that arrive before it has looked.
+ * CPython's own handlers run only when the main thread is running Python code, and it may be waiting in C. This handler
+ * does not depend on the main thread. All signals that arrive before the thread has looked wake it only once.
  *
  * Memory:  none. Threads: any. Signals: the handler is async-signal-safe, and restarts system calls (SA_RESTART).
  * Fork:    a child keeps the handler, so that the signal does not end it. It has no thread: nothing happens there until
@@ -25,7 +25,7 @@ PyObject *sp_background_signal_give_back_with_gil(PyObject *module, PyObject *nu
 /* background_signal_came(number) -> bool: whether the signal has arrived since it was taken or answered. */
 PyObject *sp_background_signal_came_with_gil(PyObject *module, PyObject *number);
 
-/* background_signal_answer(number): let the next one wake the thread again. */
+/* background_signal_answer(number): let the next signal wake the thread again. */
 PyObject *sp_background_signal_answer_with_gil(PyObject *module, PyObject *number);
 
 #endif

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* By number. The handler sets them, in any thread. */
+/* Indexed by signal number. The handler sets them, on any thread. */
 static _Atomic bool marks[NSIG];
-/* The process that took the signal; 0: none. Accessed with the GIL. */
+/* The process that took the signal, or 0 if none did. Accessed with the GIL. */
 static pid_t takers[NSIG];
 
 static void on_signal(int number) {

@@ -7,7 +7,7 @@
 
 /* ---- Counters ---- */
 
-/* Steals `value`. Returns true if it could be stored. */
+/* Steals `value`. Returns whether it could be stored. */
 static bool put(PyObject *dict, const char *key, PyObject *value) {
     bool stored = value && PyDict_SetItemString(dict, key, value) == 0;
     Py_XDECREF(value);
@@ -105,7 +105,7 @@ PyObject *sp_convert_processes_with_gil(void) {
 
 /* ---- Stacks ---- */
 
-/* The engine's own memory would serve as well. This is the program's, but not sampled. */
+/* The engine's own memory would also do. This memory counts as the program's, but is not sampled. */
 static bool make_room(sp_stacks_copy *copy, size_t sites, size_t frames) {
     sp_stacks_copy_free(copy);
     spprof_pause();
@@ -118,7 +118,7 @@ static bool make_room(sp_stacks_copy *copy, size_t sites, size_t frames) {
     return false;
 }
 
-/* Releases the GIL while it copies: there may be many stacks. */
+/* Releases the GIL while it copies, because there may be many stacks. */
 static bool copy_stacks(bool logged, sp_stacks_copy *copy, size_t sites, size_t frames, size_t *frame_count) {
     bool fits;
     Py_BEGIN_ALLOW_THREADS

@@ -13,8 +13,8 @@
 
 _Static_assert(sizeof(spprof_cpu_sample) == 2 * 8 + 2 * 4, "SP_CPU_SAMPLE_FORMAT");
 
-/* The thread states created before the session began, and, once it has ended, those created during it. Written with
- * the main GIL, read with any. */
+/* The number of thread states created before the session began, and, once it has ended, of those created during it.
+ * Written with the main GIL, read with any. */
 static _Atomic uint64_t python_threads_before, python_threads_met;
 
 /* The interpreter that started the latest session. Accessed with the main GIL. */
@@ -131,7 +131,7 @@ PyObject *sp_cpu_stats_with_gil(PyObject *module, PyObject *unused) {
 
 /* ---- Samples ---- */
 
-/* Samples that arrive meanwhile may be left out. */
+/* Samples that arrive in the meantime may be left out. */
 static PyObject *convert_samples(void) {
     size_t capacity = spprof_cpu_copy(NULL, 0);
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(capacity * sizeof(spprof_cpu_sample)));
@@ -195,8 +195,8 @@ static PyObject *convert_threads(void) {
     return list;
 }
 
-/* No session can begin meanwhile, because that needs the GIL, so the log's stacks stay. Samples are copied first, so
- * that the stack of each is among the stacks. */
+/* No session can begin during this, because that needs the GIL, so the log's stacks stay. Samples are copied first,
+ * so that the stack of each is among the stacks. */
 PyObject *sp_cpu_profile_with_gil(PyObject *module, PyObject *unused) {
     sp_stacks_copy copy = {.sites = NULL};
     PyObject *threads = convert_threads();

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How many calls deep a callback may go if the program is at the recursion limit. */
+/* How many calls deep a callback may go when the program is at the recursion limit. */
 #define CALLS_KEPT 500
 #define STACK_BYTES (256 * 1024)
 
@@ -18,14 +18,14 @@ typedef PyObject *(*FastWithNames)(PyObject *, PyObject *const *, Py_ssize_t, Py
 
 enum ending { EXIT, ABORT, EXECV, EXECVE, SPAWN, SPAWNP, FORK_EXEC, FORK_EXEC_FAST, ENDINGS };
 
-/* fork_exec has another calling convention since 3.12. */
+/* fork_exec has had a different calling convention since 3.12. */
 static const char *const names[ENDINGS] = {"_exit",       "abort",        "execv",     "execve",
                                            "posix_spawn", "posix_spawnp", "fork_exec", "fork_exec"};
 static const char *const keys[ENDINGS] = {"spprof._exit",     "spprof.abort",       "spprof.execv",
                                           "spprof.execve",    "spprof.posix_spawn", "spprof.posix_spawnp",
                                           "spprof.fork_exec", "spprof.fork_exec"};
 
-/* Written once, with the main GIL. They are C functions, the same in every interpreter. */
+/* Written once, with the main GIL. The originals are C functions, which are the same in every interpreter. */
 static PyCFunction originals[ENDINGS];
 static PyMethodDef definitions[ENDINGS];
 
@@ -45,7 +45,7 @@ static bool keep_callback(enum ending ending, PyObject *callback) {
     return kept && PyDict_SetItemString(kept, keys[ending], callback) == 0;
 }
 
-/* Call the callback; its exceptions must not reach the program. `one` and `other` may be NULL for no argument. */
+/* Call the callback, whose exceptions must not reach the program. `one` and `other` may be NULL for no argument. */
 static void call_first(enum ending ending, PyObject *one, PyObject *other) {
     PyObject *callback = callback_of(ending);
     if (!callback) return;
@@ -60,7 +60,7 @@ static void call_first(enum ending ending, PyObject *one, PyObject *other) {
 
 /* ---- The wrappers ---- */
 
-/* Return the status as the original would read it, or NULL without an exception if the original would raise. */
+/* Return the status that the original would read, or NULL without an exception if the original would raise. */
 static PyObject *status_of(PyObject *const *arguments, Py_ssize_t count, PyObject *keywords) {
     Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
     if (count + named != 1) return NULL;
@@ -106,7 +106,7 @@ static PyObject *spawnp(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     return ((FastWithNames)(void (*)(void))originals[SPAWNP])(self, arguments, count, keywords);
 }
 
-/* Its first two arguments are the words of the command and the paths to try. */
+/* fork_exec's first two arguments are the words of the command and the paths to try. */
 static PyObject *fork_exec(PyObject *self, PyObject *arguments) {
     if (PyTuple_GET_SIZE(arguments) >= 2)
         call_first(FORK_EXEC, PyTuple_GET_ITEM(arguments, 1), PyTuple_GET_ITEM(arguments, 0));
@@ -132,7 +132,7 @@ static const struct {
     {METH_FASTCALL, (PyCFunction)(void (*)(void))fork_exec_fast},
 };
 
-/* Return ENDINGS if the function is none of the known ones or has another calling convention. */
+/* Return ENDINGS if the function is not one of the known ones or has another calling convention. */
 static enum ending ending_of(PyObject *function) {
     if (!PyCFunction_CheckExact(function)) return ENDINGS;
     const PyMethodDef *definition = ((PyCFunctionObject *)function)->m_ml;
@@ -160,7 +160,7 @@ PyObject *sp_endings_call_before_with_gil(PyObject *module, PyObject *arguments)
 
 /* ---- Ending after a timeout ---- */
 
-/* Written once per process, before its thread starts. */
+/* Written once per process, before the thread that ends it starts. */
 static struct {
     pid_t process;
     struct timespec after;
@@ -185,7 +185,7 @@ static void *end_later(void *unused) {
     _exit(latest.status);
 }
 
-/* The thread blocks every signal, so that it receives none of the program's. */
+/* The thread blocks every signal, so that it receives none that are meant for the program. */
 static bool start_thread(void) {
     pthread_attr_t attributes;
     pthread_t thread;

@@ -5,16 +5,16 @@
  *   records:   [ 4711 wrote 33 MiB ] [ 4712 wrote … ] [ 4712 runs … ] [ 4713 runs ] …    each adds its own, and
  *                                                                                        changes only that
  *
- * Forked processes inherit the memory. Others join it through what the first process calls its door: its pid, a
- * descriptor of the memory (memfd_create), and a random mark. When the first process ends, it reads the records and
- * reports which file belongs to which process.
+ * Forked processes inherit the memory. Other processes join it through the first process's door, which consists of its
+ * pid, a descriptor of the memory (memfd_create), and a random mark. When the first process ends, it reads the records
+ * and reports which file belongs to which process.
  *
  * Memory:  one MAP_SHARED mapping, of which only the pages of used records are resident. It is never unmapped, and
  *          cannot shrink (F_SEAL_SHRINK), so touching it raises no SIGBUS.
- * Threads: any, with the GIL of its process; processes at the same time. A record belongs to one process, which writes
- *          its state last (release); the reader reads that first (acquire).
+ * Threads: any, with the GIL of its process; several processes may call these functions at the same time. A record
+ *          belongs to one process, which writes its state last (release); the reader reads that first (acquire).
  * Signals: none of these functions may be called from a handler.
- * Fork:    a child has the mapping, whatever it does to its descriptors, until an exec.
+ * Fork:    a child has the mapping until it calls exec, even if it closes its descriptors.
  * Full:    records beyond FAMILY_RECORDS are counted and lost.
  */
 #ifndef SP_FAMILY_H
@@ -24,27 +24,28 @@
 #include <Python.h>
 
 /* family_open(mark) -> bool: create the memory, unless this process already has it. Returns False if it cannot be
- * mapped. mark: a random int, of which 64 bits are kept. */
+ * mapped. mark: a random int, whose low 64 bits are kept. */
 PyObject *sp_family_open_with_gil(PyObject *module, PyObject *mark);
 
-/* family_door() -> (descriptor, mark): what other programs need to find this process's memory, which family_open
- * created. The descriptor is -1 if the kernel has no memfd_create (before Linux 3.17), or if none was available. */
+/* family_door() -> (descriptor, mark): the values that other programs need to find the memory that this process's
+ * family_open created. The descriptor is -1 if the kernel does not have memfd_create (before Linux 3.17), or if none
+ * was available. */
 PyObject *sp_family_door_with_gil(PyObject *module, PyObject *unused);
 
 /* family_join(pid, descriptor, mark) -> bool: map that process's memory, unless this process already has some.
- * Returns False if the process has ended, belongs to another user, or if the descriptor is another file by now.
- * Opens only memory of ours. */
+ * Returns False if the process has ended or belongs to another user, or if the descriptor now refers to another
+ * file. Opens only memory of ours. */
 PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments);
 
-/* family_add(state, value, text) -> int: add a record for the calling process; return its number, or -1 if there is
+/* family_add(state, value, text) -> int: add a record for the calling process. Returns its number, or -1 if there is
  * no room. state: 1 to 255. text: bytes, of which the first FAMILY_TEXT are kept. */
 PyObject *sp_family_add_with_gil(PyObject *module, PyObject *arguments);
 
 /* family_set(number, state, value): change a record. Does nothing for -1. */
 PyObject *sp_family_set_with_gil(PyObject *module, PyObject *arguments);
 
-/* family_records() -> (records, lost): (pid, state, value, text) of each record, in the order in which they were
- * added, and how many records were lost. */
+/* family_records() -> (records, lost): (pid, state, value, text) for each record, in the order in which they were
+ * added, and the number of records lost. */
 PyObject *sp_family_records_with_gil(PyObject *module, PyObject *unused);
 
 #endif

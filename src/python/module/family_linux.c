@@ -14,7 +14,7 @@
 #define FAMILY_RECORDS 32768
 #define FAMILY_TEXT 487
 #define NAME "spprof-family"
-#define DESCRIPTOR_FROM 40 /* programs may expect the low ones to be free */
+#define DESCRIPTOR_FROM 40 /* programs may expect low descriptor numbers to be free */
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1U
@@ -29,21 +29,21 @@
 typedef struct record {
     _Atomic uint32_t state; /* 0: still being written. Stored last (release), loaded first (acquire) */
     uint32_t pid;
-    _Atomic uint64_t value; /* relaxed: a reader may see the value of another state of that process */
+    _Atomic uint64_t value; /* relaxed: a reader may see the value that goes with another state of that process */
     uint8_t length[2];      /* low byte first */
     char text[FAMILY_TEXT];
 } record;
 
 typedef struct family {
-    uint64_t mark, record_bytes; /* written before other processes can find them; the second detects other versions */
+    uint64_t mark, record_bytes; /* written before other processes can find them; record_bytes detects other versions */
     _Atomic uint64_t added;      /* relaxed: it only assigns numbers; may exceed the records */
     record records[FAMILY_RECORDS];
 } family;
 
 static family *shared;      /* written once, with the GIL */
-static int descriptor = -1; /* of the memory; -1 also if this process has joined */
+static int descriptor = -1; /* the descriptor of the memory; also -1 if this process has joined */
 
-/* Return the descriptor of an empty file in memory, of the family's size, or -1 if there is none. */
+/* Return the descriptor of an empty in-memory file with the size of a family, or -1 if none can be created. */
 static int memory_file(void) {
     int low = (int)syscall(SYS_memfd_create, NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (low < 0) return -1;
@@ -77,7 +77,7 @@ PyObject *sp_family_door_with_gil(PyObject *module, PyObject *unused) {
     return Py_BuildValue("iK", shared ? descriptor : -1, shared ? (unsigned long long)shared->mark : 0);
 }
 
-/* Return whether a path of /proc leads to memory of ours. Opening any other file could block, or have side effects. */
+/* Return whether a path in /proc leads to memory of ours. Opening any other file could block or have side effects. */
 static bool is_memory_of_ours(const char *path) {
     char target[sizeof "/memfd:" NAME " (deleted)"];
     ssize_t length = readlink(path, target, sizeof target);
@@ -106,7 +106,7 @@ PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments) {
     if (opened < 0) Py_RETURN_FALSE;
     shared = of_file(opened, mark);
     close(opened);
-    if (shared && pid == getpid()) { /* this was the first process before its exec */
+    if (shared && pid == getpid()) { /* this was the first process before it called exec */
         descriptor = file;
         fcntl(file, F_SETFD, FD_CLOEXEC);
     }
@@ -153,7 +153,7 @@ static PyObject *converted(const record *one, uint32_t state) {
     return Py_BuildValue("IIKy#", one->pid, state, (unsigned long long)value, one->text, length);
 }
 
-/* Return the same reference to `list`, or NULL after releasing it. */
+/* Return `list` itself (the same reference), or NULL after releasing it. */
 static PyObject *with_records(PyObject *list, uint64_t count) {
     for (uint64_t at = 0; at < count; at++) {
         const record *one = &shared->records[at];

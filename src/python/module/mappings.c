@@ -6,7 +6,7 @@
 
 _Static_assert(sizeof(spprof_mapping) == 5 * 8 + 2 * 4, "SP_MAPPING_FORMAT");
 
-/* Other threads keep mapping, so there may be more than were just counted. */
+/* Other threads keep mapping memory, so there may be more mappings than were just counted. */
 static PyObject *copy_mappings(size_t *count) {
     spprof_mapping_stats stats;
     spprof_get_mapping_stats(&stats);
@@ -34,7 +34,7 @@ static PyObject *convert_stack(uint64_t stack_id) {
                          stack.depth_limited ? Py_True : Py_False, stack.truncated ? Py_True : Py_False);
 }
 
-/* Return false with an exception set. */
+/* Return whether it succeeded; if not, an exception is set. */
 static bool add_stack(PyObject *stacks, uint64_t stack_id) {
     PyObject *key = PyLong_FromUnsignedLongLong(stack_id);
     int known = key ? PyDict_Contains(stacks, key) : -1;
@@ -52,7 +52,7 @@ static PyObject *convert_stacks(const spprof_mapping *mappings, size_t count) {
     return stacks;
 }
 
-/* Copy both while no stack can be evicted: another thread may unmap a mapping that was just copied. */
+/* Copy both while no stack can be evicted: another thread may unmap a mapping that has just been copied. */
 static PyObject *copy_with_stacks(PyObject **stacks, size_t *count) {
     spprof_keep_stacks();
     PyObject *packed = copy_mappings(count);

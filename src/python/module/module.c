@@ -1,4 +1,4 @@
-/* module.c: spprof._engine. Lifecycle for the Python package; python/spprof/_engine.pyi is its contract. */
+/* module.c: spprof._engine, with the lifecycle for the Python package; python/spprof/_engine.pyi is its contract. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -34,7 +34,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* The mode that start() entered, for stats. Written with the main GIL, read with any. */
+/* The mode that start() entered, for the statistics. Written with the main GIL, read with any. */
 static const char *_Atomic native_mode = "off";
 
 /* The interpreter that last started the heap profiler. Accessed with the main GIL. */
@@ -73,7 +73,7 @@ static bool is_one_of(const char *wanted, const char *one, const char *other) {
     return strcmp(wanted, one) == 0 || strcmp(wanted, other) == 0;
 }
 
-/* Install the native hooks. Return the mode that `wanted` results in, or NULL with an exception set. */
+/* Install the native hooks. Return the mode that results from `wanted`, or NULL with an exception set. */
 static const char *enter_native_mode(const char *wanted) {
     if (strcmp(wanted, "off") == 0) return "off";
     if (is_one_of(wanted, "auto", "preload") && is_preloaded()) {
@@ -193,8 +193,8 @@ static PyObject *stats(PyObject *module, PyObject *unused) {
     return sp_convert_stats_with_gil(native_mode);
 }
 
-/* A snapshot also restores a hook that another tool displaced, or a slot that lazy binding overwrote, and sees the
- * objects that libc itself loaded or unloaded. Needs the main GIL. */
+/* A snapshot also restores a hook that another tool displaced, or a slot that lazy binding overwrote, and notices
+ * the objects that libc itself loaded or unloaded. Needs the main GIL. */
 static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
     if (strcmp(native_mode, "preload") == 0) spprof_follow_lookups();
@@ -254,8 +254,8 @@ static PyObject *library_path(PyObject *module, PyObject *unused) {
     return PyUnicode_DecodeFSDefault(spprof_library_path());
 }
 
-/* Return a dictionary that belongs to the interpreter. It outlives the package's modules, and this one, if a program
- * reimports them: it holds what the package must know of a running session. */
+/* Return a dictionary that belongs to the interpreter. It outlives the package's modules and this module if a
+ * program reimports them. It holds what the package must know about a running session. */
 static PyObject *kept(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     PyObject *of_interpreter = PyInterpreterState_GetDict(PyInterpreterState_Get());
@@ -365,7 +365,7 @@ static PyMethodDef methods[] = {
 
 static struct PyModuleDef definition;
 
-/* The library that belongs to this extension is in the same folder. */
+/* The library that belongs to this extension is in the extension's folder. */
 static void write_own_library_path(char *out, size_t size) {
     Dl_info info;
     const char *name = dladdr((void *)&definition, &info) && info.dli_fname ? info.dli_fname : "";
@@ -373,7 +373,7 @@ static void write_own_library_path(char *out, size_t size) {
     PyOS_snprintf(out, size, "%.*slibspprof_alloc.so", slash ? (int)(slash - name) + 1 : 0, name);
 }
 
-/* The loader returns the libspprof_alloc.so that was loaded first. Another version has other structs. */
+/* The loader returns the libspprof_alloc.so that was loaded first. Another version's structs differ. */
 static bool engine_is_ours(void) {
     const char *found = spprof_version ? spprof_version() : "unknown";
     if (strcmp(found, SPPROF_VERSION) == 0) return true;
@@ -411,8 +411,8 @@ static int execute(PyObject *module) {
     return engine_is_ours() && sp_pylayout_check_with_gil() && add_constants(module) ? 0 : -1;
 }
 
-/* The module stores no Python object (what kept() returns is the interpreter's), so none is seen by another
- * interpreter or outlives its own. C statics belong to the process (pyinterpreter.h). */
+/* The module stores no Python object (the result of kept() belongs to the interpreter), so no object is seen by
+ * another interpreter or outlives its own. C statics belong to the process (pyinterpreter.h). */
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
 #ifdef Py_mod_multiple_interpreters

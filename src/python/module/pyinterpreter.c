@@ -12,7 +12,7 @@ int64_t sp_pyinterpreter_id_with_gil(void) {
     return PyInterpreterState_GetID(PyInterpreterState_Get());
 }
 
-/* Before 3.12 there is only one GIL. */
+/* Before 3.12 there was only one GIL. */
 bool sp_pyinterpreter_has_main_gil(void) {
 #if PY_VERSION_HEX >= 0x030C0000
     return PyInterpreterState_Get()->ceval.gil == PyInterpreterState_Main()->ceval.gil;

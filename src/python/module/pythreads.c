@@ -5,7 +5,7 @@
 #include <internal/pycore_interp.h>
 #include <stdbool.h>
 
-/* The caller may hold another GIL; the number is a single word. */
+/* The caller may hold another GIL, but the number is a single word. */
 uint64_t sp_pythreads_made(void) {
     PyInterpreterState *interpreter = PyInterpreterState_Main();
 #if PY_VERSION_HEX >= 0x030B0000
@@ -34,8 +34,9 @@ static bool add_chunk(chunks *chunks, const _PyStackChunk *chunk) {
     return true;
 }
 
-/* Adding or removing a chunk, or removing a thread from the list, needs the GIL. So no objects are created here: the
- * garbage collector might then release it. A thread that is created meanwhile is put in front of the others. */
+/* Adding or removing a chunk, or removing a thread from the list, needs the GIL. No objects are created here,
+ * because the garbage collector might then run and release the GIL. A thread created in the meantime is put in front
+ * of the others. */
 static bool add_all(chunks *chunks) {
     PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; thread; thread = PyThreadState_Next(thread))

@@ -9,13 +9,13 @@
 
 #include <stdint.h>
 
-/* Return how many since the interpreter began, not counting subinterpreters. Every thread that Python starts has
- * one, even if it has ended since. Any interpreter may call this. */
+/* Return how many have been created since the interpreter began, not counting those of subinterpreters. Every thread
+ * that Python starts has one, even if the thread has since ended. Any interpreter may call this. */
 uint64_t sp_pythreads_made(void);
 
 /* frame_chunks() -> bytes: two 64-bit words per chunk, its address and its size. Chunks come from Python's arena
- * allocator, 16 KiB or more, for each thread of this interpreter; there are none before 3.11, where frames are
- * objects. */
+ * allocator. They have 16 KiB or more, and exist for each thread of this interpreter. There are none before 3.11,
+ * where frames are objects. */
 PyObject *sp_pythreads_frame_chunks_with_gil(PyObject *module, PyObject *unused);
 
 #endif

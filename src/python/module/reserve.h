@@ -5,7 +5,7 @@
  * The reserve counts against RLIMIT_AS, RLIMIT_DATA and strict overcommit. A cgroup's limit counts touched pages, so
  * nothing can be kept back there, and exceeding it means SIGKILL.
  *
- * Memory:  none that is resident. At most RESERVE_MAX_MIB, and a tenth of the lowest limit.
+ * Memory:  none that is resident. The mapping has at most RESERVE_MAX_MIB, and at most a tenth of the lowest limit.
  * Threads: any, with the GIL of any interpreter.
  * Fork:    a child has it as well.
  * Full:    less is taken, or nothing.
@@ -16,10 +16,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* take_reserve(): map the reserve, or as much of it as possible, unless it is already mapped. */
+/* take_reserve(): map the reserve, or as much of it as possible, unless one is already mapped. */
 PyObject *sp_reserve_take_with_gil(PyObject *module, PyObject *unused);
 
-/* give_reserve_back() -> bool: unmap the reserve; return whether there was any. */
+/* give_reserve_back() -> bool: unmap the reserve. Returns whether there was one. */
 PyObject *sp_reserve_give_back_with_gil(PyObject *module, PyObject *unused);
 
 #endif

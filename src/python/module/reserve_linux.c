@@ -10,10 +10,10 @@
 #define RESERVE_MAX_MIB 48 /* 28 to read names and lines of native code from files; 20 for 2000 stacks */
 #define PAGE_MIN 4096
 #define SHARE_OF_LIMIT 10
-#define STEPS 8 /* the space left may be less than the reserve was before */
+#define STEPS 8 /* the space that is left may be less than the reserve */
 
-/* The address, with the size in MiB in the bits below the page; 0: there is none. A single word: the thread that
- * exchanges it owns the mapping. */
+/* The address, with the size in MiB in the bits below the page size; 0 if there is no reserve. It is a single word:
+ * the thread that exchanges it owns the mapping. */
 static _Atomic uintptr_t reserve;
 
 static size_t under_limit(size_t mib, int resource) {

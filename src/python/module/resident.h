@@ -1,6 +1,6 @@
-/* resident.h: how much of large blocks and mappings is resident, for Python.
+/* resident.h: how much of the large blocks and mappings is resident, for Python.
  *
- * Threads: needs the GIL, and releases it while it measures.
+ * Threads: needs the GIL, and releases it while measuring.
  */
 #ifndef SP_RESIDENT_H
 #define SP_RESIDENT_H
@@ -18,14 +18,14 @@
 PyObject *sp_resident_blocks_with_gil(const spprof_sample *samples, size_t count);
 
 /* The struct format of a mapping and the kernel's data about it: address, size, resident and swapped bytes, stack
- * id, time, probability, thread, kind, index of its path. */
+ * id, time, probability, thread, kind, and the index of its path. */
 #define SP_MAPPED_FORMAT "=QQQQQqdIII4x"
 #define SP_NO_PATH UINT32_MAX
 
-/* measured(packed mappings) -> (bytes, one SP_MAPPED_FORMAT each, paths). Mapped files that are not among the given
- * mappings are added, with stack id 0. */
+/* measured(packed mappings) -> (bytes with one SP_MAPPED_FORMAT per mapping, paths). Mapped files that are not among
+ * the given mappings are added, with stack id 0. */
 PyObject *sp_resident_mappings_with_gil(PyObject *module, PyObject *packed);
-/* thread_name(thread id) -> the kernel's name, or "" if there is none. */
+/* thread_name(thread id) -> the thread's name in the kernel, or "" if there is no such thread. */
 PyObject *sp_resident_thread_name_with_gil(PyObject *module, PyObject *thread_id);
 
 #endif

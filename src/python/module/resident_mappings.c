@@ -1,6 +1,6 @@
 /* resident_mappings.c: mappings with their resident bytes, and with the files that the kernel lists for them.
  *
- *   packed mappings ──► rows ◄── the kernel's list: a path for each; other mapped files become rows of their own
+ *   packed mappings ──► rows ◄── the kernel's list: a path for each; other mapped files become separate rows
  *                        └─► measured, in ascending order of addresses ─► bytes, paths
  */
 #include "resident.h"
@@ -19,8 +19,8 @@ _Static_assert(sizeof(row) == 5 * 8 + 2 * 8 + 4 * 4, "SP_MAPPED_FORMAT");
 typedef struct rows {
     row *all;
     size_t mapped, count, room; /* the first rows are the packed mappings, ascending */
-    size_t next;                /* the first mapping that may overlap what the kernel lists next */
-    char *paths;                /* each terminated */
+    size_t next;                /* the first mapping that may overlap the next one that the kernel lists */
+    char *paths;                /* each path NUL-terminated */
     size_t paths_size, paths_room;
     uint32_t path_count;
     size_t last_path; /* where the latest path begins */
@@ -39,7 +39,7 @@ static bool grow(void **memory, size_t *room, size_t wanted, size_t each) {
     return true;
 }
 
-/* The parts of a mapping are adjacent in the list, so equal paths follow each other. */
+/* The parts of a mapping are adjacent in the list, so equal paths follow one another. */
 static uint32_t add_path(rows *of, const char *path) {
     size_t size = strlen(path) + 1;
     if (of->path_count > 0 && strcmp(of->paths + of->last_path, path) == 0) return of->path_count - 1;
@@ -72,20 +72,20 @@ static bool begins(const char *path, const char *with) {
     return strncmp(path, with, strlen(with)) == 0;
 }
 
-/* A device's memory is in no process's RSS. */
+/* A device's memory is not part of any process's RSS. */
 static bool is_device(const char *path) {
     return begins(path, "/dev/") && !begins(path, "/dev/shm/") && !begins(path, "/dev/zero") &&
            !begins(path, "/dev/hugepages/");
 }
 
-/* libc's own file, although it is shared. */
+/* libc maps this file for itself, although the mapping is shared. */
 static bool is_libcs(const char *path) {
     const char *name = strrchr(path, '/');
     return name && strcmp(name, "/gconv-modules.cache") == 0;
 }
 
-/* Return whether the program mapped this file, and not the loader or libc: the loader maps code, and libc maps files
- * private and read-only. Shared memory without a name may be ours. */
+/* Return whether the program mapped this file, rather than the loader or libc. The loader maps code, and libc maps
+ * files private and read-only. Shared memory without a name may be ours. */
 static bool is_the_programs(const spprof_file_map *map) {
     bool is_file = map->path[0] == '/' && !is_device(map->path) && !begins(map->path, "/dev/zero") &&
                    !begins(map->path, "/memfd:spprof-");

@@ -14,7 +14,7 @@
 
 #define GO_PREFIX "/debug/pprof"
 
-/* As for all paths (http/endpoints.py), Go's prefix is optional. */
+/* As in all paths (http/endpoints.py), Go's prefix is optional. */
 static sp_http_text without_prefix(sp_http_text path) {
     size_t length = sizeof GO_PREFIX - 1;
     bool has_it = path.length > length && memcmp(path.at, GO_PREFIX, length) == 0 && path.at[length] == '/';

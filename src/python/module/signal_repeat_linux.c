@@ -17,7 +17,7 @@
 #define PATIENCE_NS UINT64_C(5000000000)
 #define NO_TIMER (-1)
 
-static void (*handlers[NSIG])(int); /* CPython's */
+static void (*handlers[NSIG])(int); /* CPython's handlers */
 static _Atomic pid_t repeating;     /* the process that repeats a signal; 0: none */
 static _Atomic int timer;
 static _Atomic uint64_t begin_ns; /* 0: not set yet */
@@ -28,7 +28,7 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* The timer's signal goes to the main thread, whose id is the process's. */
+/* The timer's signal goes to the main thread, whose id is the process id. */
 static void begin(int number, pid_t process) {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number};
     struct itimerspec times = {.it_value = {.tv_nsec = EVERY_NS}, .it_interval = {.tv_nsec = EVERY_NS}};

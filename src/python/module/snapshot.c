@@ -9,7 +9,7 @@
 
 _Static_assert(sizeof(spprof_sample) == 4 * 8 + 2 * 4 + 8, "SP_SAMPLE_FORMAT");
 
-/* The sums over one stack's live samples. */
+/* The sums over the live samples of one stack. */
 typedef struct live_sums {
     uint64_t count, size, bytes, objects;
     double bytes_variance, bytes_skewness, objects_variance, objects_skewness;
@@ -42,7 +42,7 @@ typedef struct copied {
     /* The stacks that are reported. */
     sp_stacks_copy stacks;
     size_t room, frame_count, frame_room;
-    /* Ids that were known but have gone. */
+    /* The ids of stacks that the caller knew and that are gone. */
     uint64_t *gone;
     size_t gone_count;
 } copied;
@@ -74,7 +74,7 @@ static spprof_sample *samples_of(const copied *all) {
     return (spprof_sample *)PyBytes_AS_STRING(all->samples);
 }
 
-/* No two stacks of one copy share a slot. */
+/* No two stacks in one copy share a slot. */
 static void sum_samples(copied *all) {
     const spprof_sample *samples = samples_of(all);
     for (size_t i = 0; i < all->count; i++) {
@@ -90,7 +90,7 @@ static void sum_samples(copied *all) {
 
 /* ---- Changes ---- */
 
-/* Apply SplitMix64's finisher to word after word. */
+/* Apply SplitMix64's finisher to one word after another. */
 static uint64_t mixed(uint64_t value, const void *data, size_t bytes) {
     const char *at = data;
     for (uint64_t word; bytes >= sizeof word; at += sizeof word, bytes -= sizeof word) {
@@ -113,7 +113,7 @@ static int by_serial(const void *one, const void *other) {
     return (left > right) - (left < right);
 }
 
-/* Add how much of the large blocks is resident to the hash of their stacks. The order of blocks has no influence. */
+/* Add a hash of each large block's residency to that of its stack. The order of the blocks has no influence. */
 static void add_residency(const char *blocks, size_t count, large *found, size_t founds) {
     qsort(found, founds, sizeof *found, by_serial);
     for (size_t i = 0; i < count; i++) {
@@ -124,7 +124,7 @@ static void add_residency(const char *blocks, size_t count, large *found, size_t
     }
 }
 
-/* If there is no memory for this, a change of a block's residency is reported late. */
+/* If there is no memory for this, a change in a block's residency is reported late. */
 static void see_residency(copied *all, PyObject *blocks) {
     const spprof_sample *samples = samples_of(all);
     size_t count = blocks == Py_None ? 0 : (size_t)PyBytes_GET_SIZE(blocks) / (3 * sizeof(uint64_t)), founds = 0;
@@ -141,7 +141,8 @@ static void see_residency(copied *all, PyObject *blocks) {
 
 /* ---- Stacks, in batches ---- */
 
-/* A copy of all stacks would take more memory, and so more time, than everything computed from it. */
+/* Stacks are copied in batches, because a copy of all of them would take more memory, and so more time, than
+ * everything computed from it. */
 #define STACKS_AT_ONCE 64
 #define FRAMES_AT_ONCE (8 * SPPROF_STACK_FRAMES_MAX)
 
@@ -168,7 +169,7 @@ static bool peek(const reading *of, fingerprint *next) {
     return true;
 }
 
-/* Advance to the stack `id`; known stacks before it are gone. Return false if it was not known. */
+/* Advance to the stack `id`; known stacks that come before it are gone. Return false if `id` was not known. */
 static bool is_known(copied *all, reading *of, uint64_t id, fingerprint *known) {
     while (peek(of, known) && spprof_stack_slot(known->stack_id) <= spprof_stack_slot(id)) {
         of->at++;
@@ -282,7 +283,8 @@ static bool has_part(const spprof_site *site) {
     return site->at_peak[SPPROF_PEAK_OF_PROCESS].samples > 0 || site->at_peak[SPPROF_PEAK_OF_WINDOW].samples > 0;
 }
 
-/* The stacks with a part in a peak. Packed, because an object for each number would cost more than everything else. */
+/* Return the stacks that had a share in a peak. They are packed, because an object for each number would cost more
+ * than everything else. */
 static PyObject *pack_peaks(const copied *all) {
     const sp_stacks_copy *stacks = &all->stacks;
     size_t count = 0;
@@ -304,8 +306,8 @@ static PyObject *pack_peaks(const copied *all) {
 
 /* ---- Samples ---- */
 
-/* Return all live samples as one bytes object. Other threads keep allocating, so there may be more than were just
- * counted. */
+/* Return all live samples as one bytes object. Other threads keep allocating, so there may be more samples than were
+ * just counted. */
 static PyObject *copy_samples(size_t *count) {
     spprof_stats stats;
     spprof_get_stats(&stats);
@@ -421,7 +423,7 @@ PyObject *sp_snapshot_with_gil(uint64_t after_serial, const sp_snapshot_known *k
     return result;
 }
 
-/* All samples must be from one snapshot: no two of its stacks share a slot. */
+/* All samples must be from the same snapshot: no two of its stacks share a slot. */
 static size_t copy_without(const spprof_sample *samples, size_t count, const uint8_t *left_out, spprof_sample *kept) {
     size_t copied = 0;
     for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
-/* snapshot.h: the live samples and the sums of their stacks at one moment, as Python objects (python/spprof/_engine.pyi
- * documents their shapes).
+/* snapshot.h: the live samples and the sums of their stacks at one point in time, as Python objects
+ * (python/spprof/_engine.pyi documents their shapes).
  *
  *   samples, stacks ─► sums of each stack ─► fingerprint of each ─┬─ known: it has not changed, and is left out
  *                                                                 └─► sites, peaks, samples, blocks
@@ -18,23 +18,24 @@
 
 /* The struct format of spprof_sample. */
 #define SP_SAMPLE_FORMAT "=QQQQIIQ"
-/* A stack's id, and what was live there at the peak of the process and of the window: one spprof_sums each. */
+/* The struct format of a stack's id and what was live there at the peaks of the process and of the window: one
+ * spprof_sums for each. */
 #define SP_PEAK_FORMAT "=QQQQQddQQQQdd"
-/* A stack's id; a hash of everything that a snapshot reports about it (a change goes unnoticed with probability
- * 2**-64); and the number of the snapshot that first had that hash. */
+/* The struct format of a stack's id, a hash of everything that a snapshot reports about it (a change goes unnoticed
+ * with probability 2**-64), and the number of the snapshot that first had that hash. */
 #define SP_FINGERPRINT_FORMAT "=QQq"
 
-/* A caller's knowledge of earlier snapshots, if it wants only the changes. */
+/* The data that a caller has from earlier snapshots, if it wants only the changes. */
 typedef struct sp_snapshot_known {
-    const char *fingerprints; /* of the last snapshot: SP_FINGERPRINT_FORMAT each */
+    const char *fingerprints; /* from the last snapshot, one SP_FINGERPRINT_FORMAT each */
     size_t count;
     int64_t since;  /* leave out stacks unchanged since the snapshot with this number; -1: none */
-    int64_t number; /* this snapshot's own */
+    int64_t number; /* the number of this snapshot */
 } sp_snapshot_known;
 
-/* Return what was allocated after the sample `after_serial` (0: everything), without the stacks to be left out. */
+/* Return the memory allocated after the sample `after_serial` (0: all of it), without the stacks to be left out. */
 PyObject *sp_snapshot_with_gil(uint64_t after_serial, const sp_snapshot_known *known, const char *native_mode);
-/* Return the packed samples without those of these stacks, whose ids are packed as 64-bit integers. */
+/* Return the packed samples without the samples of these stacks, whose ids are packed as 64-bit integers. */
 PyObject *sp_snapshot_without_with_gil(PyObject *packed, PyObject *stack_ids);
 
 #endif

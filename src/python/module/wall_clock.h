@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Return what to add to the monotonic clock to get the wall clock, in nanoseconds since the epoch. */
+/* Return the number to add to the monotonic clock to get the wall clock, in nanoseconds since the epoch. */
 static inline int64_t sp_wall_clock_offset_ns(void) {
     struct timespec wall, monotonic;
     clock_gettime(CLOCK_REALTIME, &wall);

@@ -59,7 +59,7 @@ void sp_buffer_put_address(sp_buffer *to, uint64_t address) {
     put_digits(to, address, 16);
 }
 
-/* Return the length of the character at `text` in bytes, or 0 if it is not UTF-8. RFC 3629, table in section 4. */
+/* Return the length in bytes of the character at `text`, or 0 if it is not UTF-8 (RFC 3629, table in section 4). */
 static size_t character_bytes(const unsigned char *text, size_t length) {
     unsigned char first = text[0];
     size_t bytes = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;

@@ -165,7 +165,7 @@ static int check_length(const fields *from) {
     return 0;
 }
 
-/* "[::1]:6060", "localhost:6060", "10.0.0.1" without the port. */
+/* Return the host without its port. Examples: "[::1]:6060", "localhost:6060", "10.0.0.1". */
 static sp_http_text without_port(sp_http_text host) {
     if (host.length > 0 && host.at[0] == '[') {
         const char *end = memchr(host.at, ']', host.length);
@@ -222,7 +222,7 @@ int sp_http_parse(char *head, size_t length, sp_http_request *request) {
 
 /* ---- Access ---- */
 
-/* Return whether the host cannot be a domain name: these end in a label with a letter, and have no colon. */
+/* Return whether the host cannot be a domain name. Domain names end in a label with a letter, and have no colon. */
 static bool is_numeric(sp_http_text host) {
     if (host.length > 1 && host.at[0] == '[') return host.at[host.length - 1] == ']';
     for (size_t i = 0; i < host.length; i++) {
@@ -232,7 +232,7 @@ static bool is_numeric(sp_http_text host) {
 }
 
 bool sp_http_is_own_host(sp_http_text host, const char *machine) {
-    if (host.length == 0) return true; /* browsers always send it */
+    if (host.length == 0) return true; /* browsers always send a host */
     if (is_numeric(host) || is_named(host, "localhost") || ends_with(host, ".localhost")) return true;
     size_t length = strlen(machine);
     if (length == 0 || host.length != length) return false;
@@ -285,7 +285,7 @@ const char *sp_http_sentence(int status) {
     return at < KNOWN ? known[at].sentence : "";
 }
 
-/* Put a value that goes into a quoted string or a type. */
+/* Append a value that goes into a quoted string or a content type. */
 static void put_value(sp_buffer *to, const char *value) {
     for (size_t i = 0; value[i] != '\0' && i < SP_HTTP_VALUE_MAX; i++) {
         bool is_plain = (is_visible(value[i]) || value[i] == ' ') && value[i] != '"' && value[i] != '\\';

@@ -85,7 +85,7 @@ static void note_names(const part *part, const spprof_symbols *symbols, size_t b
     }
 }
 
-/* Append zeroed room. Return NULL if there is none. */
+/* Append zeroed room. Return NULL if there is no memory. */
 static char *room(sp_buffer *buffer, size_t bytes) {
     static const char zeros[4096];
     size_t begin = buffer->length;
@@ -94,7 +94,7 @@ static char *room(sp_buffer *buffer, size_t bytes) {
     return buffer->is_short ? NULL : buffer->data + begin;
 }
 
-/* Usually enough for the names of a part; if not, they are requested again. */
+/* Usually enough for the names of one part; if not, the names are requested again. */
 #define NAME_BYTES 64
 
 typedef struct lookup {
@@ -142,7 +142,7 @@ void sp_native_names_learn(sp_native_names *names) {
     names->frames.length = count * sizeof *all;
     for (uint32_t index = 0; spprof_module_get(index, &module); index++) {
         part found = part_in(&module, all, count);
-        if (found.count == 0 || found.first->module != 0) continue; /* the same object, recorded twice at once */
+        if (found.count == 0 || found.first->module != 0) continue; /* the same object, recorded by two threads */
         note_module(&found, &module, index);
         learn_part(names, &found, &module);
     }

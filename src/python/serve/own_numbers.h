@@ -1,4 +1,4 @@
-/* own_numbers.h: the kernel's numbers about this process, for code that must not wait.
+/* own_numbers.h: the kernel's statistics about this process, for code that must not wait.
  *
  * Memory:  a few hundred bytes of stack. Threads: any, without the GIL. errno: left alone.
  * Full:    0 for a number that cannot be read.
@@ -11,7 +11,7 @@
 typedef struct sp_own_numbers {
     uint64_t pid, threads;
     uint64_t rss_bytes;
-    uint64_t cpu_ns; /* of all threads, including those that have ended */
+    uint64_t cpu_ns; /* summed over all threads, including those that have ended */
 } sp_own_numbers;
 
 void sp_own_numbers_read(sp_own_numbers *numbers);

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Makes system calls directly, because libc's wrappers may be hooked. Reads the calling thread's folder: that of the
- * process is empty once its first thread has ended. */
+/* Makes system calls directly, because libc's wrappers may be hooked. Reads the calling thread's folder in /proc,
+ * because the process's folder is empty once its first thread has ended. */
 static void read_file(const char *path, char *text, size_t size) {
     long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     long bytes = file >= 0 ? syscall(SYS_read, file, text, size - 1) : 0;
@@ -17,7 +17,7 @@ static void read_file(const char *path, char *text, size_t size) {
     if (file >= 0) syscall(SYS_close, file);
 }
 
-/* Return the number after this many spaces. */
+/* Return the number that follows this many spaces. */
 static uint64_t number_after(const char *text, int spaces) {
     uint64_t number = 0;
     for (; text && spaces > 0; spaces--) {

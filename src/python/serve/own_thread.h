@@ -1,7 +1,7 @@
-/* own_thread.h: a thread of ours beside the program's, which must not exist during a fork.
+/* own_thread.h: a thread of ours alongside the program's, which must not exist during a fork.
  *
- * It is made in C, so that `threading` does not list it, and blocks all signals. CPython (3.12 and later) counts the
- * kernel's threads at a fork, so after a join the thread must also be gone for the kernel.
+ * The thread is created in C, so that `threading` does not list it, and blocks all signals. CPython (3.12 and later)
+ * counts the kernel's threads at a fork, so a join must also wait until the kernel no longer lists the thread.
  *
  * Threads: one at a time for each sp_own_thread. The GIL is not needed, and should not be held while joining.
  */

@@ -12,7 +12,7 @@
 
 #define STACK_BYTES ((size_t)1 << 20)
 #define NS_OF_SECOND 1000000000
-/* How long the kernel may count a thread that has ended. */
+/* How long the kernel may go on counting a thread that has ended. */
 #define REAPING_NS (UINT64_C(100) * 1000 * 1000)
 #define REAPING_STEP_NS 20000
 

@@ -1,11 +1,11 @@
 /* questions.h: questions that came over a socket and that only Python can answer.
  *
  *   free ──ask──► asked ──take──► taken ──answer──► answered ──fetch──► free
- *                   └────────────────┴─ abandon: the asker has gone; a taken one becomes free when it is answered
+ *                   └────────────────┴─ abandon: the client has gone; a taken one becomes free when it is answered
  *
  * Memory:  a static table; answers in mapped buffers.
  * Threads: any; one lock, held briefly. No GIL. Signals: not in a handler.
- * Fork:    a child has none: sp_questions_reset.
+ * Fork:    a child has no questions: sp_questions_reset.
  * Full:    sp_questions_ask returns 0.
  */
 #ifndef SP_QUESTIONS_H
@@ -20,7 +20,7 @@
 
 typedef struct sp_question {
     uint64_t id;
-    sp_http_text method, path, query; /* valid until it is answered */
+    sp_http_text method, path, query; /* valid until the question is answered */
 } sp_question;
 
 /* Add a question. Return its id, or 0 if there are already SP_QUESTIONS. */
@@ -31,10 +31,10 @@ bool sp_questions_any(void);
 
 /* Take the oldest question. Return false if there is none. */
 bool sp_questions_take(sp_question *question);
-/* Return whether the asker is still waiting. */
+/* Return whether the client is still waiting. */
 bool sp_questions_is_wanted(uint64_t id);
 /* Store the answer; its length is that of `body`. Return false if there is no such id, or if there is no memory for
- * the answer: it is then a 500. */
+ * the answer, which then becomes a 500. */
 bool sp_questions_answer(uint64_t id, const sp_http_answer *answer, const char *body);
 
 /* ---- For the thread that asks ---- */
@@ -50,7 +50,7 @@ sp_question_state sp_questions_state(uint64_t id);
 void sp_questions_fetch(uint64_t id, sp_buffer *answer);
 void sp_questions_abandon(uint64_t id);
 
-/* Forget all questions in a forked child: the askers belong to its parent. */
+/* Forget all questions in a forked child: the clients are connected to its parent. */
 void sp_questions_reset(void);
 /* Hold the lock during a fork, so that the child does not find it locked; release it afterwards in the parent. */
 void sp_questions_hold(void);

@@ -19,9 +19,9 @@
 #define READING_NS (10000 * MS)  /* to receive a request's head */
 #define ASKING_NS (30000 * MS)   /* until Python takes a question */
 #define TAKEN_NS (7200000 * MS)  /* until Python answers a question that it took */
-#define WRITING_NS (30000 * MS)  /* without a byte of progress */
-#define WRITTEN_NS (600000 * MS) /* for a whole answer */
-#define DRAINING_NS (2000 * MS)  /* until the client has read the answer */
+#define WRITING_NS (30000 * MS)  /* to write without a byte of progress */
+#define WRITTEN_NS (600000 * MS) /* to write a whole answer */
+#define DRAINING_NS (2000 * MS)  /* for the client to read the answer */
 #define SHORTAGE_NS (1000 * MS)  /* before accepting again after running out of descriptors */
 #define DRAINED_MAX (1 << 16)
 #define NEVER UINT64_MAX
@@ -34,7 +34,7 @@ typedef struct place {
     uint32_t number; /* 0: none */
     sp_socket listening;
     bool is_unix;
-    uint64_t rests_until_ns; /* after a shortage of descriptors */
+    uint64_t rests_until_ns; /* not accepting until then, after a shortage of descriptors */
     ino_t file;              /* inode of the socket file created at `path` */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     char token[SP_HTTP_TOKEN_MAX + 1];
@@ -49,22 +49,22 @@ typedef struct connection {
     char token[SP_HTTP_TOKEN_MAX + 1]; /* required from the client; "": none */
     uint64_t since_ns, deadline_ns;
     uint64_t question;
-    bool is_head; /* of the question */
+    bool is_head; /* the question is a HEAD request */
     size_t read;  /* bytes of the head; in DRAINING, bytes discarded */
     sp_buffer answer;
     size_t written;
     char head[SP_HTTP_HEAD_MAX];
 } connection;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;    /* places, and the list of connections */
-static pthread_mutex_t control = PTHREAD_MUTEX_INITIALIZER; /* start and end of the thread; taken before `lock` */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;    /* protects `places` and the list of connections */
+static pthread_mutex_t control = PTHREAD_MUTEX_INITIALIZER; /* the thread's start and end; taken before `lock` */
 static place places[SP_SERVER_PLACES];
 static connection connections[SP_SERVER_CONNECTIONS];
 static uint32_t last_number;
 static sp_own_thread thread;
-static bool has_thread;        /* under `control`: it must be joined */
-static _Atomic bool is_ending; /* it was asked to end */
-static _Atomic bool has_ended; /* it no longer runs; written under `lock` */
+static bool has_thread;        /* protected by `control`: the thread must be joined */
+static _Atomic bool is_ending; /* the thread was asked to end */
+static _Atomic bool has_ended; /* the thread is no longer running; written under `lock` */
 static sp_socket wake_read = {.descriptor = SP_SOCKET_NONE}, wake_write = {.descriptor = SP_SOCKET_NONE};
 static sp_server_direct *answer_directly;
 static sp_server_alarm *alarm_python;
@@ -89,7 +89,7 @@ static void wake(void) {
 static void close_connection(connection *at) {
     if (at->phase == WAITING) {
         sp_questions_abandon(at->question);
-        alarm_python(); /* work in progress for it can end */
+        alarm_python(); /* work in progress on the question can end */
     }
     sp_buffer_free(&at->answer);
     pthread_mutex_lock(&lock);
@@ -218,8 +218,8 @@ static void read_head(connection *at) {
         refuse(at, 431, false);
 }
 
-/* The client may not have read the whole answer yet: if it has sent more than the head, closing at once would
- * discard what it has not read. */
+/* The client may not have read the whole answer yet. If it has sent more than the head, closing at once would
+ * discard the part it has not read. */
 static void begin_draining(connection *at) {
     shutdown(at->socket.descriptor, SHUT_WR);
     sp_buffer_free(&at->answer);
@@ -316,7 +316,7 @@ static void act(connection *at, short events) {
 
 /* ---- Places ---- */
 
-/* Runs under `lock`, so that no fork comes between creating the descriptor and recording it in the table in which a
+/* Runs under `lock`, so that no fork comes between creating the descriptor and recording it in the table, where a
  * child finds it. */
 static int accept_locked(place *from, connection *to) {
     int error = sp_socket_accept(&from->listening, from->is_unix, &to->socket);
@@ -452,7 +452,7 @@ static void close_pipe_locked(void) {
     sp_socket_close(&wake_write);
 }
 
-/* Return whether the thread must end. A place added after that sees it ended. */
+/* Return whether the thread must end. A place added after that finds that it has ended. */
 static bool ends_now(void) {
     pthread_mutex_lock(&lock);
     bool is_through = !is_anything_left_locked(), ends = is_through || atomic_load(&is_ending);
@@ -469,8 +469,8 @@ static bool has_pipe_locked(void) {
 }
 
 /* Recover after the program has closed the pipe that wakes the thread, and perhaps more descriptors. Places that are
- * left, or were added since, continue with a new pipe. Return false if none can be created; the server then listens
- * nowhere. */
+ * left, or have been added since, continue with a new pipe. Return false if none can be created; the server then no
+ * longer listens on any socket. */
 static bool mend_pipe(void) {
     for (int i = 0; i < SP_SERVER_CONNECTIONS; i++) {
         if (connections[i].phase != NONE) close_connection(&connections[i]);
@@ -577,7 +577,7 @@ static int add_place(const place *made, uint32_t *number) {
     return error;
 }
 
-/* Remove only the file that was created here: this program, or another one, may have replaced it. */
+/* Remove the file only if it is the one created here: this program, or another one, may have replaced it. */
 static void remove_file(const place *at) {
     struct stat status;
     if (at->is_unix && lstat(at->path, &status) == 0 && status.st_ino == at->file) unlink(at->path);

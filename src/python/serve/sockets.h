@@ -1,11 +1,11 @@
 /* sockets.h: the sockets on which the process answers questions: a Unix socket or a TCP port.
  *
  *   path ──────► bound (0600) ──► listening ─┐
- *   host:port ─► bound ─────────► listening ─┴─► accept: a connection; on a Unix socket, only of this user or root
+ *   host:port ─► bound ─────────► listening ─┴─► accept: a connection; on a Unix socket, only from this user or root
  *
  * Descriptors are closed by exec, do not block, and have high numbers, because programs expect the low ones to be free.
- * The inode shows whether a descriptor is still ours: a program may close descriptors that it does not know, and then
- * open a file of its own under that number.
+ * The inode shows whether a descriptor is still ours: a program may close descriptors that it does not know about, and
+ * then open another file under that number.
  *
  * Memory:  none. Threads: any; no lock, no GIL. Signals: not in a handler.
  * Fork:    a child inherits the descriptors, and closes them.
@@ -30,19 +30,20 @@ bool sp_socket_is_ours(const sp_socket *socket);
 /* Close the descriptor, unless it is no longer ours. */
 void sp_socket_close(sp_socket *socket);
 
-/* Return 0 or an errno. ENAMETOOLONG: longer than the kernel's limit of 107 bytes. EADDRINUSE: the path exists; a
- * socket on which no process listens any longer is replaced. */
+/* Return 0 or an errno. ENAMETOOLONG: the path exceeds the kernel's limit of 107 bytes. EADDRINUSE: the path exists;
+ * a socket on which no process is listening any longer is replaced. */
 int sp_socket_listen_at_path(const char *path, sp_socket *socket);
 
-/* Accept "127.0.0.1:6060", "[::1]:0", ":6060" (every address) or "localhost:6060". EINVAL: not a numeric address and
- * a port. */
+/* Accept "127.0.0.1:6060", "[::1]:0", ":6060" (every address) or "localhost:6060". EINVAL: `address` is not a
+ * numeric address and a port. */
 int sp_socket_listen_at_port(const char *address, sp_socket *socket);
 
-/* Return a port's address, for example "127.0.0.1:6060", with the number that was chosen for 0. */
+/* Return a port's address, for example "127.0.0.1:6060". If port 0 was requested, it contains the port that was
+ * chosen. */
 #define SP_SOCKET_ADDRESS_MAX 64
 void sp_socket_address(const sp_socket *socket, char address[SP_SOCKET_ADDRESS_MAX]);
 
-/* Return 0 or an errno. EPERM: the client is another user's; the connection is closed. */
+/* Return 0 or an errno. EPERM: the client belongs to another user; the connection is closed. */
 int sp_socket_accept(const sp_socket *listening, bool is_unix, sp_socket *connection);
 
 /* Create a pipe. */

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define NUMBER_FROM 40 /* the lowest number of a descriptor that we keep */
+#define NUMBER_FROM 40 /* the lowest descriptor number that we keep */
 #define WAITING_MAX 64 /* connections waiting to be accepted */
 #define OWN_ONLY 0600
 
@@ -80,7 +80,7 @@ static int new_socket(int family) {
     return made;
 }
 
-/* Return whether the address is a socket of this user on which no process listens. */
+/* Return whether the address is a socket of this user on which no process is listening. */
 static bool is_abandoned(const struct sockaddr_un *address) {
     struct stat status;
     if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode) || status.st_uid != geteuid()) return false;

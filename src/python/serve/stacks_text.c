@@ -1,4 +1,4 @@
-/* Before libc's headers: this includes Python.h, which chooses what they declare. */
+/* Include this before libc's headers: it includes Python.h, which chooses what they declare. */
 #include "pyframes.h"
 
 #include "stacks_text.h"
@@ -107,7 +107,7 @@ static const char *text_of(spprof_thread_absence absence) {
     return texts[absence];
 }
 
-/* Return whether this is the background thread. The server's thread is the caller, and not listed. */
+/* Return whether this is the background thread. The server's thread is the caller, so it is not listed. */
 static bool is_own(const spprof_thread_stack *thread) {
     return thread->absence == SPPROF_THREAD_BLOCKED && strcmp(thread->name, SP_OWN_THREAD_NAME) == 0;
 }

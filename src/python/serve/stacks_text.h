@@ -1,4 +1,4 @@
-/* stacks_text.h: the current stack of every thread of the process, as text for a person.
+/* stacks_text.h: the current stack of every thread in the process, as human-readable text.
  *
  *   process 4711: app.py, Python 3.12.3, spprof 0.4.0
  *
@@ -9,7 +9,7 @@
  *
  * Call spprof_thread_stacks_prepare (_engine.prepare_stacks) first.
  *
- * Memory:  the text, and as much again while it is made. Threads: any, without the GIL; the calling one is not shown.
+ * Memory:  the text, and as much again while it is built. Threads: any, without the GIL; the calling one is not shown.
  * Signals: not in a handler. errno: left alone.
  */
 #ifndef SP_STACKS_TEXT_H

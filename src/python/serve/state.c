@@ -8,7 +8,7 @@
 
 _Static_assert(sizeof(sp_state) % sizeof(uint64_t) == 0, "whole words");
 
-/* Odd while it is being written. In a child forked at that moment, the next write makes it even again. */
+/* Odd while the state is being written. In a child forked at that time, the next write makes it even again. */
 static _Atomic uint32_t version;
 static _Atomic uint64_t words[WORDS]; /* relaxed; `version` orders them */
 

@@ -1,8 +1,8 @@
 /* state.h: facts about the program that C cannot find out; Python sets them once, and they are read without the GIL.
  *
  * Memory:  static. Threads: one writer at a time, with the main GIL; any may read, and no reader waits for long.
- * Signals: not in a handler. Fork: a child has its parent's.
- * Full:    longer texts are shortened.
+ * Signals: not in a handler. Fork: a child inherits its parent's.
+ * Full:    longer texts are truncated.
  */
 #ifndef SP_STATE_H
 #define SP_STATE_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 typedef struct sp_state {
-    char program[1024], python[64]; /* UTF-8, terminated; "" until Python has set them */
+    char program[1024], python[64]; /* UTF-8, NUL-terminated; "" until Python has set them */
     int64_t started_ns;             /* wall clock; 0: unknown */
 } sp_state;
 

@@ -73,7 +73,7 @@ static void put_cpu(sp_buffer *to) {
 
 void sp_state_text(sp_buffer *to) {
     sp_buffer_put_text(to, "{");
-    if (to->is_short) return; /* put_name reads the last byte put */
+    if (to->is_short) return; /* put_name reads the last byte written */
     put_process(to);
     put_heap(to);
     put_cpu(to);

@@ -1,9 +1,9 @@
-/* aside.h: for the profiler's own calls of libraries that free as much as they allocate.
+/* aside.h: for the profiler's own calls to libraries that free as much as they allocate.
  *
  *   countdown:  gate ─┼─ bytes until the next sample … ─────────────────────────┤ INT64_MAX
  *                                                       set aside: up here, no allocation gets down to the gate
  *
- * spprof_pause also keeps a thread's allocations from being sampled, but its frees then only go to a short list. Here
+ * spprof_pause also keeps a thread's allocations from being sampled, but its frees then go only to a short list. Here
  * they are followed as usual. Code that loads objects (dlopen) must pause instead: loading makes the countdown due.
  *
  * Threads: affects the calling thread only. Calls nest.

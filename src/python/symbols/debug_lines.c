@@ -16,7 +16,7 @@
  * should. */
 #define FILE_SIZE_MAX (128 << 20)
 
-/* libdw ends the process if it runs out of memory. This is more than it needs for a file of that size. */
+/* libdw ends the process if it runs out of memory. This is more memory than it needs for a file of that size. */
 #define MEMORY_OF(file_size) (4 * (size_t)(file_size) + (16 << 20))
 
 /* ---- libdw: the part of its interface used here, unchanged since its first versions ---- */
@@ -105,7 +105,7 @@ static void close_file(debug_file *file) {
     if (file->descriptor >= 0) close(file->descriptor);
 }
 
-/* Return whether the process may map this much more memory: a limit would refuse this as well. */
+/* Return whether the process may map this much more memory. A limit would refuse this test mapping as well. */
 static bool has_room(size_t size) {
     void *room = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return room != MAP_FAILED && munmap(room, size) == 0;
@@ -125,7 +125,7 @@ static bool open_file(debug_file *file, const char *path) {
 /* ---- Its lines ---- */
 
 typedef struct source_line {
-    const char *file;   /* NULL: unknown. Strings are valid while the file is open */
+    const char *file;   /* NULL: unknown. The strings are valid while the file is open */
     const char *folder; /* the compiler's working folder, NULL if not recorded */
     int number;
 } source_line;
@@ -156,7 +156,7 @@ static size_t find_by_index(dw_debug *debug, const uint64_t *addresses, size_t c
     return missing;
 }
 
-/* Find the lines of one unit that are still missing. Return how many it had. */
+/* Find the missing lines that one unit contains. Return how many it had. */
 static size_t find_in_unit(dw_die *unit, const uint64_t *addresses, size_t count, source_line *lines) {
     uint64_t base = 0, start, end;
     ptrdiff_t at = 0;

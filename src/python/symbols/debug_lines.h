@@ -1,10 +1,10 @@
 /* debug_lines.h: finds the source lines of native addresses with elfutils' libdw.
  *
- * libdw is what perf and systemtap use to read debug information: all versions of DWARF, compressed sections, partial
- * units. It is loaded at run time, and only when a file has line numbers; without it there are no lines. Nothing here
- * ever accesses a network: files are passed as open descriptors. They are read, not mapped, so that a file that is
- * truncated meanwhile cannot end the process. If a limit leaves little memory, there are no lines either: libdw ends
- * the process when it runs out of memory.
+ * perf and systemtap use libdw to read debug information: all versions of DWARF, compressed sections, partial units. It
+ * is loaded at run time, and only when a file has line numbers; without it there are no lines. Nothing here ever
+ * accesses a network: files are passed as open descriptors. They are read, not mapped, so that a file that is truncated
+ * during the read cannot end the process. If a limit leaves little memory, there are no lines either: libdw ends the
+ * process when it runs out of memory.
  */
 #ifndef SP_DEBUG_LINES_H
 #define SP_DEBUG_LINES_H

@@ -31,8 +31,8 @@ static void search_once(void) {
     spprof_resume();
 }
 
-/* pthread_once, because interpreters may have separate GILs. An opened library stays loaded: its code is used from
- * now on. */
+/* pthread_once, because interpreters may have separate GILs. An opened library stays loaded, because its code is
+ * used from now on. */
 static demangler *find_demangler(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, search_once);

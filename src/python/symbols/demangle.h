@@ -1,6 +1,6 @@
 /* demangle.h: the readable form of C++ names, from the C++ runtime library's own demangler.
  *
- * Most programs that contain C++ have the library loaded; otherwise it is loaded at the first mangled name. The
+ * Most programs that contain C++ have the library loaded; otherwise it is loaded for the first mangled name. The
  * demangler's recursion depth depends on the name, and the demangler itself limits it.
  */
 #ifndef SP_DEMANGLE_H

@@ -54,7 +54,7 @@ uint64_t *sp_pysymbols_numbers_with_gil(PyObject *sequence, size_t *count) {
     return NULL;
 }
 
-/* Retry until there is room for all names. Names that did not fit the last answer are reported as missing. */
+/* Retry until there is room for all names. Names that did not fit in the last answer are reported as missing. */
 static bool ask(const spprof_symbols_query *query, spprof_symbols *symbols, spprof_symbols_status *status) {
     size_t wanted = query->count * 64;
     for (int tries = 0; tries < 3; tries++) {

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-/* Return (start, end, base, generation, path, build_id) of every object seen in a stack. */
+/* Return (start, end, base, generation, path, build_id) for every object seen in a stack. */
 PyObject *sp_pysymbols_modules_with_gil(PyObject *module, PyObject *unused);
 
 /* symbols(path, build_id, addresses): return the functions of a file that contain the ascending addresses. */
@@ -20,10 +20,11 @@ PyObject *sp_pysymbols_find_with_gil(PyObject *module, PyObject *arguments);
 /* Return an address inside the interpreter. */
 PyObject *sp_pysymbols_interpreter_with_gil(PyObject *module, PyObject *unused);
 
-/* Allocate zeroed bytes that are not sampled, to be freed with PyMem_RawFree; NULL with an exception set. */
+/* Allocate zeroed bytes that are not sampled and must be freed with PyMem_RawFree. Return NULL with an exception
+ * set. */
 void *sp_pysymbols_allocate_with_gil(size_t count, size_t size);
 
-/* Return the numbers of a sequence, in memory from sp_pysymbols_allocate_with_gil(). */
+/* Return the numbers in a sequence, in memory from sp_pysymbols_allocate_with_gil(). */
 uint64_t *sp_pysymbols_numbers_with_gil(PyObject *sequence, size_t *count);
 
 #endif

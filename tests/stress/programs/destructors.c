@@ -1,4 +1,4 @@
-/* destructors.c: allocations while a thread or a process ends.
+/* destructors.c: allocates while a thread or a process is ending.
  *
  *   main thread: static destructor, atexit, on_exit ◄── other threads continue to allocate
  *   threads:     pthread keys whose destructors allocate and set themselves again; C++'s __thread destructors
@@ -13,7 +13,7 @@
 #define KEYS 4
 #define EXIT_STATUS 5
 
-/* The function that the compiler calls for C++ thread_local objects. */
+/* The compiler calls this function for C++ thread_local objects. */
 extern int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *dso) __attribute__((weak));
 extern void *__dso_handle;
 
@@ -34,7 +34,7 @@ static void churn(int count) {
     for (int i = 0; i < 20; i++) free(blocks[i]);
 }
 
-/* Sets itself again as often as the system allows; each value is a block that the next round frees. */
+/* Sets its key again as many times as the system allows. Each value is a block that the next round frees. */
 static void destroy_key(void *value) {
     churn(30);
     size_t turn = *(size_t *)value;

@@ -1,6 +1,6 @@
 /* embed.c: a program that starts and ends Python repeatedly.
  *
- * usage: embed TIMES SCRIPT runs SCRIPT each time; `cycle` in its builtins' __main__ counts from 0
+ * usage: embed TIMES SCRIPT       runs SCRIPT each time; `cycle` in __main__ counts from 0
  */
 #include <Python.h>
 

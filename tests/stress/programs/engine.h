@@ -1,9 +1,9 @@
-/* engine.h: how C programs reach the engine, which is loaded as the environment says.
+/* engine.h: how C programs reach the engine, which is loaded in the way that the environment specifies.
  *
  *   STRESS_MODE     "plain": no engine; "preload": it was preloaded; "patch": loaded here from STRESS_LIBRARY
  *   STRESS_RATE     bytes between samples; empty: the engine is loaded but never started
  *
- * Nothing of the engine is linked, so a program runs unchanged without it.
+ * A program links no part of the engine, so it runs unchanged without it.
  */
 #ifndef STRESS_ENGINE_H
 #define STRESS_ENGINE_H
@@ -42,7 +42,7 @@ static inline void *engine_find(const char *name) {
 
 #define ENGINE(name) ((__typeof__(&spprof_##name))engine_find("spprof_" #name))
 
-/* Returns true if there is an engine, started or not. */
+/* Returns true if an engine is loaded, whether or not it is started. */
 static inline bool engine_begin(void) {
     const char *rate = getenv("STRESS_RATE");
     if (strcmp(stress_mode(), "plain") == 0) return false;

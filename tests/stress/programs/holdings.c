@@ -23,8 +23,8 @@ static struct range {
 static size_t range_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* dladdr takes the loader's lock, and the engine maps memory under its own lock. So the engine's addresses are read
- * once from the list of mappings. */
+/* dladdr takes the loader's lock, and the engine maps memory while holding its own lock. So the engine's address
+ * range is read once from the list of mappings. */
 static uintptr_t engine_start, engine_end;
 
 static void find_engine(void) {
@@ -39,7 +39,7 @@ static void find_engine(void) {
     if (maps) fclose(maps);
 }
 
-/* Must be called before the engine is started. */
+/* Call this before the engine is started. */
 int holdings_begin(void) {
     find_engine();
     return engine_start != 0;
@@ -75,7 +75,7 @@ void *mmap(void *address, size_t bytes, int protection, int flags, int file, off
     return result;
 }
 
-/* The name that callers with 64-bit file offsets use. */
+/* Callers with 64-bit file offsets use this name. */
 void *mmap64(void *address, size_t bytes, int protection, int flags, int file, off64_t offset)
     __attribute__((alias("mmap")));
 
@@ -116,8 +116,8 @@ size_t holdings_mapped(void) {
     return total;
 }
 
-/* Describes the filter that each free checks: its counters, those in use (not zero), and those stuck at their
- * maximum. */
+/* Describes the filter that each free checks: how many counters it has, how many are in use (not zero), and how many
+ * are stuck at their maximum. */
 void holdings_filter(const spprof_gate *gate, size_t *counters, size_t *used, size_t *stuck) {
     const spprof_filter *filter = __atomic_load_n(&gate->filter, __ATOMIC_ACQUIRE);
     *counters = (size_t)filter->last + 1;

@@ -1,6 +1,6 @@
 /* load.c: background load for the Python specimens.
  *
- *   load_begin(16, seed) ── threads that allocate, move, free, hand blocks to each other ── load_end()
+ *   load_begin(16, seed) ── threads that allocate, move, free, pass blocks to each other ── load_end()
  *
  * Every block stores its size and address. A block that is found changed, not zeroed, too short or misaligned ends the
  * process with a message. The threads have no Python state.
@@ -22,9 +22,9 @@
 
 #define THREADS_MAX 64
 #define OWN 64     /* blocks that a thread keeps */
-#define SHARED 256 /* blocks that wait for any thread to take them */
+#define SHARED 256 /* blocks that any thread may take */
 
-/* Specimens use larger sizes than these to distinguish their own blocks from the load's. */
+/* Specimens use larger sizes than these, to distinguish their own blocks from those of the load. */
 #define SIZES_LARGE 40000
 #define SIZES_SMALL 600
 
@@ -51,7 +51,7 @@ static uint64_t next_random(uint64_t *state) {
 
 typedef struct block {
     size_t size;
-    uintptr_t tag; /* derived from its address, or from the one before it was moved */
+    uintptr_t tag; /* derived from its address, or from its previous address if it has just been moved */
 } block;
 
 static block *sign(void *address, size_t size) {
@@ -149,7 +149,7 @@ void load_begin(int count, unsigned long seed) {
         CHECK(pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)(seed * THREADS_MAX + (unsigned)i)) == 0);
 }
 
-/* Ends the load and frees everything. Returns the steps that all threads have made so far. */
+/* Ends the load and frees everything. Returns the number of steps that all threads have made so far. */
 unsigned long load_end(void) {
     ending = true;
     for (int i = 0; i < thread_count; i++) CHECK(pthread_join(threads[i], NULL) == 0);
@@ -168,8 +168,8 @@ static void *live_shortly(void *argument) {
     return kept;
 }
 
-/* Runs `count` threads with stacks of `stack_bytes`, eight at a time; each leaves a block of `size` that another
- * frees. */
+/* Runs `count` threads with stacks of `stack_bytes`, eight at a time. Each leaves a block of `size` bytes that
+ * another thread frees. */
 void short_threads(int count, size_t stack_bytes, size_t size) {
     enum { AT_ONCE = 8 };
     pthread_attr_t attributes;
@@ -187,10 +187,10 @@ void short_threads(int count, size_t stack_bytes, size_t size) {
     pthread_attr_destroy(&attributes);
 }
 
-/* ---- A heap with free blocks in a process without memory ---- */
+/* ---- A heap with free blocks in a process that has run out of memory ---- */
 
-/* Allocates `count` blocks of `size` at the heap's end and frees all but the last, which keeps libc from returning
- * the memory. */
+/* Allocates `count` blocks of `size` at the heap's end and frees all but the last. The last block keeps libc from
+ * returning the memory. */
 void make_room(void **blocks, size_t count, size_t size) {
     for (size_t i = 0; i < count; i++) CHECK((blocks[i] = malloc(size)));
     for (size_t i = 0; i + 1 < count; i++) free(blocks[i]);
@@ -215,7 +215,7 @@ static double now_ns(void) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* Returns nanoseconds per free, over 4096 blocks of one size: short enough that some measurements are not
+/* Returns nanoseconds per free, over 4096 blocks of one size. The loop is so short that some measurements are not
  * interrupted. */
 double free_cost(void) {
     static void *blocks[4096];
@@ -233,8 +233,8 @@ static void expect_status(pid_t child, int expected) {
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == expected);
 }
 
-/* Until it executes or exits, the child runs on our stack, in our memory. In a separate function, so that it changes
- * nothing here. */
+/* Until it executes a program or exits, the child runs on our stack, in our memory. This is a separate function, so
+ * that the child changes nothing in the caller's frame. */
 __attribute__((noinline)) static pid_t vfork_one(const char *program) {
     pid_t child = vfork();
     if (child != 0) return child;
@@ -263,7 +263,7 @@ void spawn_storm(int count, char *program) {
 
 static pthread_t reloading;
 
-/* Loads an object repeatedly; each gets its own thread that allocates in it. */
+/* Loads an object repeatedly. Each time, the object starts its own thread, which allocates in it. */
 static void *reload(void *argument) {
     unsigned long done = 0;
     for (; !ending; done++) {
@@ -282,7 +282,7 @@ void reload_begin(const char *path) {
     CHECK(pthread_create(&reloading, NULL, reload, (void *)(uintptr_t)path) == 0);
 }
 
-/* Call after load_end, which also stops this thread. */
+/* Call this after load_end, which also stops the loading thread. */
 unsigned long reload_end(void) {
     void *done;
     CHECK(pthread_join(reloading, &done) == 0);

@@ -1,4 +1,4 @@
-/* ring_allocator.c: a malloc that any signal handler may call at any moment, so that a handler can interrupt the engine
+/* ring_allocator.c: a malloc that any signal handler may call at any time, so that a handler can interrupt the engine
  * anywhere (libc's malloc would deadlock, with or without the engine).
  *
  *   a thread's ring: [ size | block | size | block … ]  one atomic add per block, cyclically
@@ -15,11 +15,11 @@
 #define HEADER 16
 
 static unsigned char rings[RINGS][RING] __attribute__((aligned(64)));
-static uint64_t taken = 1; /* the first is the main thread's, from its first call on */
+static uint64_t taken = 1; /* the first ring is the main thread's, from its first call on */
 static __thread uint64_t mine __attribute__((tls_model("initial-exec"))); /* 0: none yet */
 static __thread uint64_t used __attribute__((tls_model("initial-exec")));
 
-/* A handler that interrupts this takes a ring that is then never used again. */
+/* A handler that interrupts this function takes a ring that is then never used again. */
 static unsigned char *ring(void) {
     if (mine == 0) mine = __atomic_fetch_add(&taken, 1, __ATOMIC_RELAXED);
     if (mine >= RINGS) abort();

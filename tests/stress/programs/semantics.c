@@ -1,17 +1,19 @@
-/* semantics.c: random calls of the whole malloc family, and a transcript of everything that a program can observe.
+/* semantics.c: makes random calls of the whole malloc family, and records everything that a program can observe in a
+ * transcript.
  *
  *   usage: semantics SEED THREADS CALLS
  *
  *   each call -> (function, NULL or not, errno, aligned, zeroed, contents kept, usable size at least that) -> a hash
  *
- * Prints a line for each thread and function: calls, failures, hash. The engine must not change a character of it.
+ * Prints a line for each thread and function: calls, failures, hash. The engine must not change a single character of
+ * it.
  */
 #include "engine.h"
 
 #include <malloc.h>
 #include <pthread.h>
 
-/* From C23; the engine exports them whether libc does or not. */
+/* These are from C23; the engine exports them whether or not libc does. */
 __attribute__((weak)) void free_sized(void *address, size_t size);
 __attribute__((weak)) void free_aligned_sized(void *address, size_t alignment, size_t size);
 
@@ -73,7 +75,7 @@ static size_t pick_size(uint64_t word) {
     return (word >> 6) % 700;
 }
 
-/* Picks a product, which sometimes overflows, to zero or to a small number. */
+/* Picks two factors whose product sometimes overflows, sometimes to zero or to a small number. */
 static void pick_product(uint64_t word, size_t *count, size_t *size) {
     static const size_t wide[] = {(size_t)1 << 32, (size_t)1 << 62, SIZE_MAX, SIZE_MAX / 2, ((size_t)1 << 63) + 1};
     if (word % 32 == 0) {
@@ -88,7 +90,7 @@ static void pick_product(uint64_t word, size_t *count, size_t *size) {
     }
 }
 
-/* Includes values that are not powers of two, which each function handles differently. */
+/* Picks an alignment. It may not be a power of two, which each function handles differently. */
 static size_t pick_alignment(uint64_t word) {
     static const size_t wrong[] = {0, 1, 3, 24, 48};
     if (word % 16 == 0) return wrong[(word >> 4) % 5];
@@ -150,7 +152,7 @@ static void call_realloc(worker *self, slot *place, uint64_t word, bool product)
         place->size = bytes;
         fill(place, word >> 40);
     } else if (old.address) {
-        note(self, name, holds(place, place->size)); /* a failure leaves the block unchanged */
+        note(self, name, holds(place, place->size)); /* a failed call leaves the block unchanged */
     }
 }
 

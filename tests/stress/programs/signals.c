@@ -1,4 +1,4 @@
-/* signals.c: handlers that allocate and free at any moment, on threads that do the same; uses ring_allocator.c.
+/* signals.c: handlers that allocate and free at any time, on threads that do the same; uses ring_allocator.c.
  *
  *   usage: signals COUNT
  *
@@ -26,7 +26,8 @@ static size_t size_of(uint64_t word) {
     return SIZE_MIN + word % (SIZE_END - SIZE_MIN);
 }
 
-/* Uses each slot in turn, so no block outlives SLOTS further ones, long before its thread's ring wraps around. */
+/* Uses each slot in turn, so each block is freed after SLOTS more have been allocated, long before its thread's ring
+ * wraps around. */
 static void exchange(uint64_t word) {
     void *block = malloc(size_of(word));
     CHECK(block);
@@ -65,15 +66,16 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* Sends until every worker has finished. They are joined only afterwards, so signals always have a valid target. */
+/* Sends signals until every worker has finished. The workers are joined only afterwards, so signals always have a
+ * valid target. */
 static void *send(void *unused) {
     (void)unused;
     for (unsigned turn = 0; at_work > 0; turn++) pthread_kill(workers[turn % WORKERS], SIGUSR1);
     return NULL;
 }
 
-/* Checks that the only blocks still listed are those that found no room in the list of pending frees. A free by
- * another thread that was pending when the address was reused counts as missed. */
+/* Checks that the only blocks still listed are those for whose frees there was no room in the list of pending frees.
+ * A free by another thread that was still pending when the address was reused counts as missed. */
 static void check_nothing_left(void) {
     static spprof_sample live[100000];
     free(malloc(10));

@@ -4,9 +4,9 @@
  *   step by step:   steps_begin(…) ── the calling thread sends to itself, ── steps_end()
  *                                     after this instruction or the next
  *
- * From outside, few signals may be pending at a time: a signal that waits for another's handler would interrupt the
- * very same instruction. Signals between two processors take time, so a hundred million are sent step by step: the
- * processor traps after each instruction (x86-64 only), and every few traps the signal is queued.
+ * From outside, only a few signals may be pending at a time: a signal that waits for another signal's handler would
+ * interrupt the very same instruction. Signals between two processors take time, so a hundred million are sent step by
+ * step: the processor traps after each instruction (x86-64 only), and every few traps the signal is queued.
  */
 #include "spprof.h"
 
@@ -61,7 +61,7 @@ static unsigned long handled(void) {
     return sum;
 }
 
-/* A thread that yields may not run again for long, so poll first. */
+/* A thread that yields may not run again for a long time, so poll first. */
 static void wait_for_handlers(unsigned long sent) {
     for (unsigned looks = 1; sent > handled() + WAITING_MAX && !atomic_load(&storm.ending); looks++)
         if (looks % LOOKS_MAX == 0) sched_yield();
@@ -81,7 +81,7 @@ static void *send_all(void *unused) {
     return NULL;
 }
 
-/* `engine`: its path. Returns 0, or the error of pthread_create. */
+/* `engine` is the path of the engine. Returns 0, or the error of pthread_create. */
 int storm_begin(const char *engine, const int *threads, int count, int signal_number, const uint64_t *cookies) {
     sigset_t all, before;
     *(void **)&storm.get_stats = dlsym(dlopen(engine, RTLD_NOW), "spprof_cpu_get_stats");
@@ -117,7 +117,7 @@ unsigned long storm_end(void) {
 static __thread struct {
     bool on;
     int thread, signal_number;
-    unsigned apart; /* traps between two signals, at most */
+    unsigned apart; /* maximum number of traps between two signals */
     unsigned left;
     uint64_t cookie, state;
     unsigned long sent;

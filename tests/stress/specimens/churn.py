@@ -18,7 +18,7 @@ from spprof import _engine
 
 EACH_SECONDS = 1 if SHORT else 60
 KEPT = 20_000
-"""Live blocks of Python at any time: about 20 MB, of which some 300 are samples."""
+"""The number of live Python blocks at any time: about 20 MB, of which about 300 are samples."""
 BLOCKS = 4096
 
 
@@ -27,7 +27,7 @@ def begin_again_with_holdings() -> None:
     path = library("holdings")
     if path not in os.environ.get("LD_PRELOAD", ""):
         os.environ["LD_PRELOAD"] = f"{path}:{os.environ['LD_PRELOAD']}"
-        words = getattr(sys, "orig_argv", [sys.executable, *sys.argv])  # 3.9 knows only the rest
+        words = getattr(sys, "orig_argv", [sys.executable, *sys.argv])  # Python 3.9 does not have sys.orig_argv
         os.execv(sys.executable, [sys.executable, *words[1:]])
 
 
@@ -43,7 +43,7 @@ ending = threading.Event()
 
 
 def churn(seed):
-    """Allocate and free Python blocks, of sizes that both pymalloc and malloc serve."""
+    """Allocate and free Python blocks, of sizes for which Python uses pymalloc or malloc."""
     kept = [b""] * (KEPT // 2)
     word = seed
     while not ending.is_set():

@@ -1,6 +1,6 @@
-"""Real timers at 1 ms, 32 threads that call, compute, sleep, compress and end: few samples and no CPU time are lost.
+"""Real timers at 1 ms, with 32 threads that call, compute, sleep, compress and end: few samples and no time are lost.
 
-Half an hour: run by name, with STRESS_SECONDS=1800.
+The specimen is meant to run for half an hour: run it by name, with STRESS_SECONDS=1800.
 """
 
 import collections
@@ -79,7 +79,7 @@ for number in rounds():
     uncovered_ns = sum(thread[3] for thread in met)
     missing = 1 - (stats["sampled_ns"] + uncovered_ns) / stats["process_ns"]
     short = sum(short_lives) / stats["process_ns"]
-    slack = 30e6 / stats["process_ns"] if SHORT else 0  # the clocks are read one after the other
+    slack = 30e6 / stats["process_ns"] if SHORT else 0  # the clocks are read one after another
     check(
         -0.01 - slack < missing < 0.02 + slack + 1.5 * short,
         f"{missing:.2%} of the CPU time is missing, {short:.2%} are short: {stats}",
@@ -92,7 +92,7 @@ ending.set()
 for thread in threads:
     thread.join()
 share = sum(lost.values()) / (samples + sum(lost.values()))
-few = SHORT and sum(lost.values()) <= 3  # out of about a hundred, one is more than that share
+few = SHORT and sum(lost.values()) <= 3  # with only about a hundred samples, one is already more than that share
 check(share <= LOST_MAX or few, f"{share:.3%} of {samples} samples are lost: {lost}")
 finish(
     samples=samples,

@@ -1,9 +1,9 @@
 """Walks of inconsistent stacks: the CPU profiler's signal arrives between any two instructions of threads that
 continuously call, return, raise, yield, define, compile and trace. Each reported pair of caller and callee must be
-possible, and few stacks may be lost. Two rounds of five sample the heap too; losses that occur because the signal
+possible, and few stacks may be lost. Two rounds in five sample the heap too. Losses that occur because the signal
 interrupted the engine are counted separately.
 
-100 million walks take about half an hour: run by name, with STRESS_SECONDS=1800.
+100 million walks take about half an hour: run this by name, with STRESS_SECONDS=1800.
 """
 
 import collections
@@ -25,13 +25,13 @@ from spprof import _engine
 from spprof.symbolize import frames as symbols
 
 WALKS = 60_000 if SHORT else 500_000
-"""Per round, step by step."""
+"""The number of walks in a step-by-step round."""
 FROM_OUTSIDE = 3_000 if SHORT else 50_000
 TURNS = 100
-"""Minimum number of turns of the threads; on a busy machine they may all wait while signals are sent."""
+"""The minimum number of turns of the threads. On a busy machine, all threads may be waiting while signals are sent."""
 THREADS = 3
 APART = 1 if SHORT else 2
-"""Instructions between two signals, at most."""
+"""The maximum number of instructions between two signals."""
 MADE = 50
 INTERVAL_NS = 1_000_000_000
 LOST_MAX = 0.001
@@ -186,7 +186,7 @@ CALLERS = {
     "call_three": {"call_two"},
     "call_four": {"call_three", "raise_outer", "exceptions", "Made", "__init__", "__lt__", "descend", "key"},
     "yield_outer": {"generators"},
-    "yield_inner": {"yield_outer", "generators"},  # close() goes directly to the generator delegated to
+    "yield_inner": {"yield_outer", "generators"},  # close() goes directly to the generator that is delegated to
     "<genexpr>": {"generators"},
     "raise_outer": {"exceptions"},
     "raise_inner": {"raise_outer"},
@@ -263,7 +263,7 @@ def check_profile(in_steps):
 
 
 class Threads:
-    """Threads that work until this context is left."""
+    """A group of threads that work until this context is left."""
 
     def __init__(self, target, arguments):
         self.all = [threading.Thread(target=target, args=each, daemon=True) for each in arguments]
@@ -281,7 +281,7 @@ class Threads:
 
 
 def storm_round():
-    """Send signals from another thread, also to threads that wait for the GIL."""
+    """Send signals from another thread, even to threads that are waiting for the GIL."""
     with Threads(work, [()] * THREADS) as threads:
         _engine.cpu_start(INTERVAL_NS, "wall", False)
         ticks = [_engine.cpu_tick_of(thread.native_id) for thread in threads]
@@ -296,7 +296,7 @@ def storm_round():
 
 
 def steps_round(native):
-    """Use one thread only: others that requested the GIL would make it wait step by step."""
+    """Use only one thread: others that requested the GIL would make it wait step by step."""
     _engine.cpu_start(INTERVAL_NS, "cpu", native)
     work_in_steps(len(sent))
     _engine.cpu_stop()

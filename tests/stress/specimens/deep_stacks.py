@@ -1,4 +1,4 @@
-"""Deep recursion, in Python and through C, with allocations at every depth; RecursionError as without spprof."""
+"""Deep recursion, in Python and through C, allocates at every depth. RecursionError is as without spprof."""
 
 import functools
 import sys
@@ -17,7 +17,7 @@ def descend(depth, held):
 
 
 class Compared:
-    """Compares through C: sorted() calls back."""
+    """An object that is compared through C: sorted() calls back."""
 
     def __init__(self, depth):
         self.depth = depth

@@ -1,4 +1,4 @@
-"""Allocations in destructors of threads, of libraries and of the program, and in exit handlers."""
+"""Allocations in destructors of threads, libraries and the program, and in exit handlers, do no harm."""
 
 from rounds import MODE, SHORT, check, compiled, finish, rounds, run_program
 

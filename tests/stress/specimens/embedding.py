@@ -11,7 +11,7 @@ from rounds import MODE, check, compiled, finish, rounds, run_program
 
 TIMES = 10
 FIRST = (0, 0, 3)
-"""The index of the interpreter that starts the profiler: the first, or a later one."""
+"""The indices of the interpreters that start the profiler: the first one, or a later one."""
 
 SCRIPT = """
 import threading

@@ -1,4 +1,7 @@
-"""Threads fork at once while four others allocate and two save snapshots; a child's thread was not the main one."""
+"""Threads fork at the same time while four others allocate and two save snapshots.
+
+The only thread of each child was not the parent's main thread.
+"""
 
 import threading
 from contextlib import contextmanager
@@ -31,7 +34,7 @@ def save(number, ending):
 
 @contextmanager
 def saving():
-    """Run two threads that take and save snapshots, so that forks happen at any moment of both."""
+    """Run two threads that take and save snapshots, so that forks happen at any time during both."""
     ending = threading.Event()
     threads = [threading.Thread(target=save, args=(number, ending)) for number in range(len(saved))]
     for thread in threads:

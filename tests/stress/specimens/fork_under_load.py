@@ -1,4 +1,4 @@
-"""Forks while 16 threads allocate: each child allocates, takes a snapshot, saves it and forks again."""
+"""The program forks while 16 threads allocate. Each child allocates, takes a snapshot, saves it and forks again."""
 
 from rounds import SHORT, check_counters, expect_good, finish, live_on, load, rounds, run_child, start_anew
 

@@ -19,7 +19,7 @@ from rounds import (
 
 MEGABYTE = 1024 * 1024
 ROOM = 200_000 if SHORT else 600_000
-"""Blocks of 100 bytes, more than were ever live before."""
+"""The number of blocks of 100 bytes. It is more than were live at any earlier time."""
 
 GRAINS = [1000, 10_000, 300_000, 5 * MEGABYTE]
 
@@ -57,7 +57,7 @@ def find_room_where_the_engine_finds_none(hard):
 
 
 def go_short(rate):
-    """Run in a child, whose limit ends with it."""
+    """Run in a child, so that the limit ends with it."""
     most = mapped_bytes() + (8 if SHORT else 96) * MEGABYTE
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     for grain in GRAINS:

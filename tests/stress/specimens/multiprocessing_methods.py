@@ -1,4 +1,4 @@
-"""Pools, processes, queues and executors with each start method; each worker profiles itself."""
+"""Pools, processes, queues and executors work with each start method, and each worker profiles itself."""
 
 import concurrent.futures
 import multiprocessing

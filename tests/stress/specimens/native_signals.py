@@ -1,4 +1,4 @@
-"""C handlers allocate and free wherever they interrupt the engine, on top of an allocator that permits it."""
+"""C handlers allocate and free wherever they interrupt the engine, using an allocator that permits this."""
 
 from rounds import MODE, SHORT, compiled, finish, library, rounds, run_program
 

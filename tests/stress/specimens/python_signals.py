@@ -1,4 +1,4 @@
-"""Signal handlers in Python that allocate, free, take snapshots and fork, at any moment of a program that allocates."""
+"""Signal handlers in Python allocate, free, take snapshots and fork, at any time in a program that allocates."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ from rounds import check, check_counters, expect_good, finish, live_on, load, ro
 STEPS = 100_000
 APART = 0.0005
 DEEPEST = 3
-"""Nested handlers. Without a limit, signals that arrive faster than a snapshot is taken would nest until memory runs
-out.
+"""The maximum depth of nested handlers. Without this limit, signals that arrive faster than a snapshot is taken would
+nest until memory runs out.
 """
 SNAPSHOTS = 40
-"""Maximum per round: signals arrive anywhere, so each snapshot contains more stacks than the one before."""
+"""The maximum per round. Signals arrive anywhere, so each snapshot contains more stacks than the one before."""
 handled = 0
 snapshots = 0
 running = 0

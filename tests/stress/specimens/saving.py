@@ -1,4 +1,4 @@
-"""Saving is killed at any moment, or runs out of space: the file is completely old or new; the next save works."""
+"""Saving is killed at any time, or runs out of space: the file is completely old or new, and the next save works."""
 
 import os
 import random
@@ -50,8 +50,8 @@ chance = random.Random(1)
 
 
 def make_snapshots():
-    """Make two different snapshots, with enough stacks that writing takes a while. Stop in between, because snapshots
-    allocate too.
+    """Take two different snapshots, with enough stacks that writing takes a while. Stop in between, because taking a
+    snapshot allocates too.
     """
     snapshots = []
     held = []
@@ -83,7 +83,7 @@ def kill_savers(snapshots, path):
         pid = os.fork()
         if pid == 0:
             save_for_ever(snapshots, path)
-        time.sleep(chance.random() * 4 * seconds)  # any moment of about the first two saves
+        time.sleep(chance.random() * 4 * seconds)  # at any time during about the first two saves
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         check(Path(path).read_bytes() in wholes, "the file is neither the old one nor the new one")
@@ -115,7 +115,7 @@ def save_beyond_limit(snapshot, path):
 
 
 def save_on_full_disk():
-    """Save on our own small file system. Return why that is impossible, or "tried"."""
+    """Save on our own small file system. Return the reason why that is impossible, or "tried"."""
     folder = Path("small").resolve()
     folder.mkdir()
     mount = f"mount -t tmpfs -o size=4m none {folder} && exec {sys.executable} - {folder}"

@@ -1,4 +1,4 @@
-"""Every function of the malloc family behaves like plain libc: the same calls produce the same transcript."""
+"""Every function in the malloc family behaves like plain libc's: the same calls produce the same transcript."""
 
 from rounds import SHORT, check, compiled, finish, rounds, run_program
 

@@ -1,6 +1,6 @@
 """gunicorn and uWSGI, preforked and not: workers answer, profile, save a file per process, are replaced, and end.
 
-The servers are installed from PyPI into their own environment in the build folder.
+The servers are installed from PyPI into a separate environment in the build folder.
 """
 
 import http.client
@@ -63,7 +63,9 @@ UWSGI = [
 
 
 def environment_with(package):
-    """Return the scripts folder of an environment with the server, or None and the reason why it is unavailable."""
+    """Return the scripts folder of an environment with the server, or None and the reason why the server is
+    unavailable.
+    """
     folder = Path(os.environ["STRESS_BUILD"]) / f"with-{package}"
     scripts = folder / "bin"
     if not (folder / "complete").exists():
@@ -120,8 +122,8 @@ def serve(command, start, reload_signal, requests):
     variables = {**os.environ, "START": start, "PYTHONPATH": str(Path.cwd())}
     log = Path("log")
     with log.open("w") as output:
-        # The socket listens already, and only the server keeps it from here on. Early connections wait in it as long as
-        # the server lives.
+        # The socket is already listening, and from here on only the server keeps it open. Early connections wait in it
+        # as long as the server lives.
         with socket.create_server(("127.0.0.1", 0), backlog=128) as door:
             port, handle = door.getsockname()[1], door.fileno()
             server = subprocess.Popen(
@@ -131,7 +133,7 @@ def serve(command, start, reload_signal, requests):
             before = ask_from_all_sides(port, requests)
             server.send_signal(reload_signal)
             after = before
-            while after & before:  # until every worker that answers is a new one
+            while after & before:  # until all workers that answer are new ones
                 after = ask_from_all_sides(port, requests // 2)
             for pid in before | after:
                 path = Path(f"{pid}.collapsed")
@@ -145,7 +147,7 @@ def serve(command, start, reload_signal, requests):
             print(log.read_text(), file=sys.stderr)
             raise
         finally:
-            server.kill()  # leftover workers are for the runner to find
+            server.kill()  # the runner finds leftover workers
     for trace in ("Traceback", "egmentation", "SIGSEGV", "SIGABRT", "DAMN"):
         check(trace not in log.read_text(), log.read_text())
     return len(before) + len(after)

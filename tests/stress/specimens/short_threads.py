@@ -1,4 +1,4 @@
-"""Thousands of short-lived threads on 64 KB stacks, in C and in Python."""
+"""Thousands of short-lived threads run on 64 KB stacks, in C and in Python."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""vfork, posix_spawn and subprocess in all their variants, while eight threads allocate."""
+"""vfork, posix_spawn and subprocess, in all their variants, work while eight threads allocate."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Start and stop ten thousand times, from several threads, while twelve others allocate; snapshots in between."""
+"""Several threads start and stop ten thousand times while twelve others allocate, with snapshots in between."""
 
 import threading
 from contextlib import suppress

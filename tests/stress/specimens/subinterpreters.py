@@ -1,4 +1,4 @@
-"""Subinterpreters come and go, several at once, each with its own GIL if Python supports it (3.12 and newer)."""
+"""Subinterpreters come and go, several at a time. Each has its own GIL if Python supports that (3.12 and newer)."""
 
 import sys
 import threading
