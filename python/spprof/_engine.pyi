@@ -66,7 +66,7 @@ class Stats(TypedDict):
     spent_ns: int  # what samples have cost since the first start with a budget
     missed_frees: int
     last_serial: int
-    forked_serial: int  # serial number at this process's latest fork (0: none): its children also have the samples up
+    forked_serial: int  # serial at this process's latest fork; 0: none. Its children have the samples up to it, too
     # to it
     # it never forked
     birth: int  # the process in which current samples are taken; see Site

@@ -92,7 +92,7 @@ class _Calls:
         return _Call(self, profiled)
 
     def begin(self) -> Profiler | None:
-        """Return a profiler for this call alone, as another call may begin while this one ends. None: it cannot start."""
+        """Return a profiler for this call only: another call may begin while this one ends. None: it cannot start."""
         is_taken = _engine.cpu_is_active() and not joining.is_passing()
         if is_taken and not joining.may_begin_block(joining.CPU):
             return None

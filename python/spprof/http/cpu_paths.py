@@ -39,7 +39,7 @@ def profile(query: Query) -> Step:
 
 
 def flamegraph(query: Query) -> Step:
-    """Return the same as an HTML page."""
+    """``/debug/pprof/profile``, but as an HTML page."""
     with_source = query.flag("source")
     return _profile(query, lambda found: page(found.to_pprof(), with_source))
 

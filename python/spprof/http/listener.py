@@ -32,8 +32,7 @@ _TOKEN_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 _RANDOM_BYTES: Final = 16
 _NOTHING: Final = Answer(200, TEXT, b"")
 _NUMBERED: Final = 10
-"""Maximum number of sockets for one process id: process ids in different containers that share a folder may be equal.
-"""
+"""Maximum number of sockets for one process id. Containers that share a folder may use equal process ids."""
 
 
 class Listener:
@@ -58,7 +57,7 @@ class Listener:
         return self._token
 
     def close(self) -> None:
-        """Stop listening there. Pending requests are still answered. Has no effect once closed, or in a forked child."""
+        """Stop listening there. Pending requests are still answered. Has no effect if closed, or in a forked child."""
         number, self._number = self._number, 0
         state = _state()
         with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Builds a report from one profile, or a report of what changed from two.
+"""Builds a report of one profile, or of the changes between two.
 
 samples ─► (path, thread): sums ─► sorted by path ─► each path shares the nodes of the previous one as far as they agree
 
@@ -268,7 +268,7 @@ class _Builder:
             report.age_bands = [age_text(band) for band in BANDS[: self._oldest + 1]]
 
     def _note_choice(self, cells: dict[Key, _Cell]) -> None:
-        """As in ``Tally``, everything attributed to one place is one site."""
+        """Note how the peak was chosen. As in ``Tally``, everything attributed to one place is one site."""
         if PEAK_SPACE not in self._types or ALLOC_SPACE not in self._types:
             return
         column, allocated_at = self._types.index(PEAK_SPACE), self._types.index(ALLOC_SPACE)

@@ -2,7 +2,7 @@
 
     which:     each column's largest sites and the program's lines that led to most of them, then its other lines
     from:      linecache's entries for code without a file (a notebook's cells), else the file itself
-    not shown: files changed after the profile was taken (CPU profiles: begun), judged by their times; files other than `.py`
+    not shown: files changed after the profile was taken (CPU profiles: begun), by their times; files other than `.py`
 
 Nothing here raises, and what cannot be read is left out. A file is opened without blocking and only if it is a regular
 file: a profile may come from anywhere and name any path.

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FORK_SECONDS: Final = 2.0
-"""Maximum time in seconds that a fork waits for a job. After that, a job that is still waiting for a disk is left
-alone.
+"""Maximum time in seconds that a fork waits for a job. After that, the job is left alone; it may be waiting for a disk.
 """
 _END_SECONDS: Final = 30.0
 """Maximum time in seconds that the end of the program waits for a job."""
