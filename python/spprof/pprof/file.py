@@ -74,7 +74,7 @@ def read_bytes(data: bytes, progress: Callable[[float], None] | None = None, *, 
 
 
 def written(profile: Profile) -> Iterator[bytes]:
-    """Yield the file in pieces, compressed with gzip. The output is deterministic, since its header contains no time."""
+    """Yield the file in pieces, compressed with gzip. Deterministic, because its header contains no time."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     for piece in _joined(encode(profile)):
         yield packer.compress(piece)

@@ -165,5 +165,5 @@ def with_processes_apart(profiles: list[Profile]) -> list[Profile]:
 
 
 def own_mark(profile: Profile) -> int | None:
-    """Return the mark of the process that the file describes; None for several processes, and for other tools' files."""
+    """Return the mark of the process that the file describes; None for several processes or another tool's file."""
     return marks_of(profile).get(profile.note(_OWN) or "")

@@ -181,7 +181,7 @@ class Series:
         return {number: tuple(rows) for number, rows in found.items() if number is not None}, mapped
 
     def _parted(self, labels: Labels, period: int) -> tuple[int | None, Labels]:
-        """Return the id of the stack, and the other labels, with an explicit rate if it was given only by the period."""
+        """Return the stack's id, and the other labels, with an explicit rate if only the period gave it."""
         number, others = None, labels
         for place, label in enumerate(labels):
             if label.key == STACK and label.text is None:

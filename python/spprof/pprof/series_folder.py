@@ -96,7 +96,7 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
 
 
 def _leave_superseded_out(folder: Folder) -> None:
-    """Leave out trigger files of processes that have other files. If they were added up, their data would count twice."""
+    """Leave out trigger files of processes that have other files, whose data would otherwise count twice."""
     stems = [os.path.join(folder.path, one.stem) for one in folder.series]
     for path, other in trigger_names.superseded(folder.profiles, stems, _time_of).items():
         folder.profiles.remove(path)

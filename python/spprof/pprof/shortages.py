@@ -85,7 +85,7 @@ def unseen_rate(profile: Profile) -> int:
 
 
 def summed(several: Iterable[Shortages]) -> Shortages:
-    """Return the shortages of merged profiles. Counters are added up; the largest of several intervals applies to all."""
+    """Return the shortages of merged profiles: the sum of each counter, and the maximum of the intervals."""
     total = dict.fromkeys(_NUMBERS, 0)
     dropped: dict[str, int] = {}
     for one in several:

@@ -138,7 +138,7 @@ def _conversion_end(text: str, at: int) -> int:
 
 
 def _closing(text: str, start: int) -> int:
-    """Return the index after the bracket that closes the one at ``start``; the end of the text if no bracket closes it."""
+    """Return the index after the bracket that closes the one at ``start``; the end of the text if none does."""
     open_brackets: list[str] = []
     at = start
     while at < len(text):
@@ -154,7 +154,7 @@ def _closing(text: str, start: int) -> int:
             if character != ">":
                 while open_brackets and open_brackets[-1] == "<" != opening:
                     open_brackets.pop()  # it meant "less than"
-            if open_brackets and open_brackets[-1] == opening:  # otherwise it means "greater than", or is the end of an
+            if open_brackets and open_brackets[-1] == opening:  # otherwise "greater than", or the end of an arrow
                 # arrow
                 open_brackets.pop()
         at += 1

@@ -228,7 +228,7 @@ def role_of(home: Home, name: str | None) -> Role:
 
 
 def telling(frames: Sequence[Frame], roles: str, has_root: bool) -> tuple[Frame, ...]:
-    """Return the informative frames of a stack, leaf first. ``has_root``: the stack reaches the thread's first frame."""
+    """Return a stack's informative frames, leaf first. ``has_root``: it reaches the thread's first frame."""
     outermost = roles.rfind(PYTHON) + 1
     if outermost == 0:
         return tuple(frames)

@@ -73,7 +73,7 @@ def _unescaped(part: str) -> str:
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:
-    """Return the meaning of an escape (``..``, ``$LT$``, ``$u20$``) and its length. Any other character means itself."""
+    """Return the meaning and length of an escape (``..``, ``$LT$``, ``$u20$``). Other characters mean themselves."""
     if text.startswith("..", at):
         return "::", 2
     end = text.find("$", at + 1) if text[at] == "$" else -1
