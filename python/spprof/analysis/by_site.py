@@ -172,7 +172,7 @@ Row = tuple[SiteKey, Site, int]
 
 
 def ranked(tally: Tally, by: str) -> list[Row]:
-    """Return every site, the largest first, ordered by "own" (only sites that hold something themselves) or by "total"."""
+    """Return every site, largest first, by "own" (only sites that hold something themselves) or by "total"."""
     nothing = Site()
     found = [(key, tally.own.get(key, nothing), total) for key, total in tally.total.items()]
     found += [(key, own, own.value) for key, own in tally.own.items() if key not in tally.total]

@@ -51,7 +51,7 @@ def change(old: Sums, new: Sums) -> Change:
 
 
 def changes(old: Tally, new: Tally) -> list[tuple[SiteKey, Change]]:
-    """Return the change of every site, the largest first, then by name. Sites whose values did not change are left out."""
+    """Return the change of every site, the largest first, then by name. Omit sites whose values did not change."""
     nothing = Sums()
     keys = {**old.own, **new.own}
     found = [(key, change(old.own.get(key, nothing), new.own.get(key, nothing))) for key in keys]

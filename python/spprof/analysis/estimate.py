@@ -61,7 +61,7 @@ def normal_quantile(confidence: float) -> float:
 
 
 def _where(rising: Callable[[float], float], level: float, below: float) -> float:
-    """Return the point at which a rising function reaches ``level`` between ``below`` and ``_Z_MAX``, to the last bit."""
+    """Return the point from ``below`` to ``_Z_MAX`` at which a rising function reaches ``level``, to the last bit."""
     above = _Z_MAX
     while True:
         middle = (below + above) / 2.0

@@ -62,7 +62,7 @@ def _plain(
 
 
 def _labels(labels: Labels, usual: Label, now_ms: int, keeps_dates: bool) -> Labels:
-    """``usual``: the interval label at which blocks without such a label were drawn. Mappings always keep their labels."""
+    """``usual``: the interval label at which blocks without such a label were drawn. Mappings keep theirs."""
     kept = []
     is_mapping = any(label.key == MAPPING for label in labels)
     for label in labels:
