@@ -177,7 +177,7 @@ class Talk:
             os.fchown(self._inside, *self._owner)
 
     def answer(self, within: float) -> dict[str, str]:
-        """Return what the script did. NotReachedError: it did not run within ``within`` seconds, or it does not finish."""
+        """Return what the script did. NotReachedError: it did not run for ``within`` seconds, or is not finishing."""
         ends_at, is_given_up = time.monotonic() + within, False
         while True:
             found = self._answer_so_far()

@@ -56,7 +56,7 @@ def is_option_of_kind(word: str) -> bool:
 
 
 def of_option(word: str, following: list[str]) -> tuple[Program | None, list[str]]:
-    """Return the program given with -m or -c, in the same word or the next, and its arguments. None: nothing follows."""
+    """Return the program of -m or -c, given in the same word or the next, and its arguments. None: nothing follows."""
     kind = MODULE if word.startswith("-m") else CODE
     rest = [word[2:], *following] if len(word) > 2 else following
     return (Program(kind, rest[0]), rest[1:]) if rest else (None, [])

@@ -357,7 +357,7 @@ class Recorder:
         return max(one.worth(self._states_before.get(one, nothing)) for one in self._recordings)
 
     def _has_room(self, recording: Recording, path: str) -> bool:
-        """Return whether the folder should get another file. The more files it has, the more samples a process needs."""
+        """Return whether the folder may get another file. The more files it has, the more samples are needed."""
         if self._is_first or recording in self._has_written or not self._settings.min_samples:
             return True
         return self._own_worth() >= self._settings.min_samples << count_beside(path) // _CROWD

@@ -446,7 +446,7 @@ def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
 
 
 def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
-    """Return the environment, in which the library is preloaded if the heap is recorded, and the previous LD_PRELOAD."""
+    """Return the environment, which preloads the library if the heap is recorded, and the previous LD_PRELOAD."""
     environment = dict(os.environ)
     before = environment.get("LD_PRELOAD")
     environment.pop(VARIABLE, None)  # profile the program, not this interpreter's startup

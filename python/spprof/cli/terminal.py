@@ -139,7 +139,7 @@ def _octal(byte: int) -> str:
 
 
 def progress(what: str) -> Callable[[float], None] | None:
-    """Return a function that shows, after a while, what share of ``what`` is done. Return None if there is no terminal."""
+    """Return a function that shows, after a while, what share of ``what`` is done. None: there is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         return None
     started = time.monotonic()
