@@ -49,7 +49,7 @@ def spread(size: int, rate: int) -> tuple[float, float]:
 
 
 def normal_quantile(confidence: float) -> float:
-    """Return the ``z`` for which a standard normal variable lies between ``-z`` and ``z`` with probability
+    """Return the ``z`` for which a standard normal variable is between ``-z`` and ``z`` with probability
     ``confidence``.
 
     ValueError unless 0 < confidence < 1.

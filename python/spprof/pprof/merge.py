@@ -184,7 +184,7 @@ class _Block:
         self.place: _Place | None = None
         self.rate = 0
         self.values: tuple[float, ...] = ()
-        """The values for which it stands."""
+        """The values that it represents."""
 
     def meet(self, holder: int, place: _Place, rate: int, values: tuple[float, ...]) -> None:
         """Add the block as it is in a file of the process ``holder``. If rates differ, the lowest applies. A process

@@ -69,7 +69,7 @@ function totals(chosen, hidden) {
   });
 }
 
-/** For each node, whether none of its callers is at the same place. Computed only once. */
+/** For each node, whether no caller is at the same place. Computed only once. */
 function outermost(report) {
   if (report.isOutermost) return report.isOutermost;
   const { nodeCount, end, nodePlace } = report;
