@@ -67,8 +67,6 @@ class Stats(TypedDict):
     missed_frees: int
     last_serial: int
     forked_serial: int  # serial at this process's latest fork; 0: none. Its children have the samples up to it, too
-    # to it
-    # it never forked
     birth: int  # the process in which current samples are taken; see Site
     mapped_bytes: int
     sampling_rate_bytes: int

@@ -2,8 +2,8 @@
 
     heap profile: 3: 4096 [10: 40960] @ heapprofile      in use: objects and bytes, [allocated: both]
     1: 1024 [4: 4096] @ 0x7f3a10002f41 0x1000012ab34cd   the same for one stack, leaf first
-    #   0x7f3a10002f41  inflate /usr/lib/libz.so:0
-    #   0x1000012ab34cd load    /app/module.py:12
+    #	0x7f3a10002f41	inflate	/usr/lib/libz.so:0
+    #	0x1000012ab34cd	load	/app/module.py:12
 
 The values are already estimates, which ``heapprofile`` tells readers: they scale nothing. Interpreted code has no
 address. It is given one outside any process's address space, and a line has the same address as long as the process

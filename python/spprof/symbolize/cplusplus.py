@@ -155,7 +155,6 @@ def _closing(text: str, start: int) -> int:
                 while open_brackets and open_brackets[-1] == "<" != opening:
                     open_brackets.pop()  # it meant "less than"
             if open_brackets and open_brackets[-1] == opening:  # otherwise "greater than", or the end of an arrow
-                # arrow
                 open_brackets.pop()
         at += 1
         if not open_brackets:

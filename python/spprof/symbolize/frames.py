@@ -109,7 +109,6 @@ def _functions(module: Module, places: list[int]) -> tuple[dict[int, str], str |
     """Return function names, keyed by offset in the file, and the file that has line numbers, if any."""
     if not os.path.isabs(module.path):
         return {}, None  # the kernel's page has a name but no file; a file of that name here is unrelated
-        # unrelated
     status, has_symtab, has_lines, found = _engine.symbols(module.path, module.build_id, places)
     if status != "found":
         return {}, None

@@ -332,7 +332,7 @@ class Timeline {
     this.on.range(from === 0 && to === this.last ? null : [from, to]);
   }
 
-  /** Returns the range with the edges nearest to two x positions. If these are equal, it is the interval around them. */
+  /** Returns the range with the edges nearest to two x positions. If they are equal, it is the one around them. */
   between(one, other) {
     const from = this.nearest(Math.min(one, other)), to = this.nearest(Math.max(one, other));
     if (from < to) return [from, to];
