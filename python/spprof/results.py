@@ -110,7 +110,7 @@ class ResidentPart(NamedTuple):
     bytes: int
     """Resident bytes, counted from the process's resident pages."""
     remedy: str | None
-    """How to release it; None if there is nothing to suggest."""
+    """How to release the memory; None if there is nothing to suggest."""
 
 
 class UnclaimedMemory(NamedTuple):
@@ -169,11 +169,11 @@ class ResidentMemory:
     malloc_heaps: int = 0
     """The number of heaps that malloc has created: 1, or more if threads allocate."""
     unclaimed: tuple[UnclaimedMemory, ...] = ()
-    """If more than a tenth of ``anonymous_bytes`` is unexplained: the largest regions that no part accounts for."""
+    """The largest regions that no part accounts for, if more than a tenth of ``anonymous_bytes`` is unexplained."""
 
     @property
     def is_explained(self) -> bool:
-        """Whether at most a tenth of the anonymous memory is unexplained or counted twice."""
+        """True if at most a tenth of the anonymous memory is unexplained or counted twice."""
         return abs(self.unexplained_bytes) * 10 <= self.anonymous_bytes
 
     def part(self, name: str) -> int:
@@ -360,7 +360,7 @@ class SiteDifference:
     delta_objects: int
     """Change of the estimated live blocks."""
     significant: bool
-    """Whether the interval excludes "no change"."""
+    """True if the interval excludes "no change"."""
     old_bytes: int
     """Estimated live bytes in the earlier snapshot."""
     new_bytes: int
@@ -381,8 +381,8 @@ class SiteGrowth:
     high: float | None
     """Upper end of the 95 % interval of the slope."""
     verdict: str
-    """``"growing"``: old blocks accumulate and are not freed. ``"filling"``: they accumulated, but ever more slowly.
-    ``"steady"``. ``"unknown"``: there is too little data to decide.
+    """``"growing"``: old blocks accumulate and are not freed. ``"filling"``: they accumulated, but more and more
+    slowly. ``"steady"``. ``"unknown"``: there is too little data to decide.
     """
     oldest_seconds: float
     """Age of the oldest sampled block that is live; 0 if none is live at the end."""

@@ -23,7 +23,7 @@ class TopAllocator(TypedDict):
     native_function: str | None
     """The innermost native function beneath that line; None if the line itself allocated."""
     resident_bytes: int | None
-    """Estimated bytes of it that are in memory; None if unknown."""
+    """Estimated bytes that are resident in memory; None if unknown."""
 
 
 class TopMapping(TypedDict):

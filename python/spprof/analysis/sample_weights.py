@@ -4,7 +4,7 @@
                        ─► Drawn(blocks, weight): how many blocks of one size, drawn at one rate ─► V, S: exact
     resident         the same samples, each with its share in memory, from label "resident"
     mapped           like bytes in use: a mapping is a block; large ones are never missed (rate 1)
-    at the peak      values + moments: V, S as they were written; blocks that are still live as for bytes in use
+    at the peak      values + moments: V, S as written; blocks that are still live are treated like bytes in use
     times            values + number of samples behind them
     anything else    values alone
 

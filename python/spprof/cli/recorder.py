@@ -381,7 +381,7 @@ class Recorder:
         self._finish_once(ends_process=True, only_own=True)
 
     def _before_exec(self, path: Any, words: Any) -> None:
-        """Write the profile so far, because exec may fail and this program then continues."""
+        """Write the profile so far. If exec fails, this program continues."""
         with suppress(TypeError):  # ``path`` may be a descriptor
             if not os.access(path, os.X_OK):
                 return  # this is usually one of several folders in PATH

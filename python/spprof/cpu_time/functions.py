@@ -20,8 +20,8 @@ Function = tuple[str, str]
 
 
 def top_functions(profile: Profile) -> list[TopFunction]:
-    """Return every function. Those that used the most time themselves come first, then those with the most time beneath
-    them, then by name.
+    """Return every function. They are sorted by the time that they used themselves, then by the time beneath them, then
+    by name.
     """
     tally = Tally(profile, profile.time_index)
     whole = tally.whole.value

@@ -126,7 +126,7 @@ class CpuSamples:
 
     @cached_property
     def threads(self) -> tuple[CpuThread, ...]:
-        """The threads that the profiler has seen, the main thread first, then by id."""
+        """The threads that the profiler has seen: first the main thread, then the others by id."""
         weights: dict[int, int] = {}
         for (_, thread_id), (_, weight) in self._sums.items():
             weights[thread_id] = weights.get(thread_id, 0) + weight
@@ -172,7 +172,7 @@ class CpuSamples:
 
     @cached_property
     def _sums(self) -> dict[tuple[int, ...], tuple[int, int]]:
-        """Samples and weight by stack id and thread id."""
+        """Samples and weight, keyed by stack id and thread id."""
         words = memoryview(self._packed).cast("Q")
         both, weights = words[2::3].tolist(), words[1::3].tolist()  # thread and stack together are one word
         sums: dict[int, int] = dict.fromkeys(both, 0)

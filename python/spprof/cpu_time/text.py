@@ -65,9 +65,7 @@ def _how_often(samples: CpuSamples) -> str:
 
 
 def _is_worth_a_word(samples: CpuSamples) -> bool:
-    """Return whether threads without a sample leave time unaccounted for. It may be attributed to other threads'
-    samples.
-    """
+    """Return whether the time of threads without a sample matters: samples of others may represent it."""
     untold = sum(part.weight_ns for part in samples.parts() if part.frames == SHORT)
     return samples.mode != "cpu" or untold > _UNTOLD * samples.total_ns
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spprof.heap.snapshot import HeapSnapshot
 
 _GONE_KEPT = 50_000
-"""If more stacks than this have gone since a snapshot, later snapshots can no longer build on it."""
+"""If more stacks than this have disappeared since a snapshot, later snapshots can no longer build on it."""
 
 
 class Changed(NamedTuple):
@@ -29,7 +29,7 @@ class Changed(NamedTuple):
     snapshot: HeapSnapshot
     """The stacks that have changed, with the totals of all."""
     since: int
-    """The number of the earlier snapshot; WHOLE: there is none, and everything is here."""
+    """The number of the earlier snapshot; WHOLE: there is none, so this contains everything."""
     gone: tuple[int, ...]
     """Ids of the stacks that have gone since the earlier snapshot."""
 

@@ -155,7 +155,7 @@ def _own(taken: Taken) -> int:
 
 
 def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
-    """Return the ranges without those of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
+    """Return the ranges without those of reserved huge pages (MAP_HUGETLB), which are not part of any RSS."""
     huge = [one for one in every if one.is_huge]
     return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
 

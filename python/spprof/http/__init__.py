@@ -1,4 +1,4 @@
-"""What a running process serves over HTTP: Go's profile paths, and a few more.
+"""The profiles that a running process serves over HTTP: Go's profile paths, and a few more.
 
     spprof.listen() ─► a thread in C ──────┐
     wsgi() ─► an application of a server ──┼─► endpoints.answer(method, path, query) ─► heap_paths, cpu_paths, …

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 BYTES_MAX = 1 << 28
-"""256 MiB: the maximum size of a file, compressed and uncompressed. A profile of a million stacks takes half of it."""
+"""256 MiB: the maximum size of a file, compressed and uncompressed. A profile of a million stacks takes half of that.
+"""
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"

@@ -57,7 +57,7 @@ _NUMBERS = [name for name in Shortages._fields if name != "dropped"]
 
 
 def dropped_of(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    """Return the reasons for which samples were dropped, with the counts."""
+    """Return the reasons for which samples were dropped, each with its count."""
     return tuple((reason, count) for reason, count in counts.items() if count)
 
 

@@ -1,4 +1,4 @@
-"""What was live over time: the snapshots of a series as the page draws them.
+"""The live memory over time: the snapshots of a series, as the page draws them.
 
     plain profile of a moment ─► moment_of ──────────┐
     rows by the id of their stack ─► SeriesSums ─► Moment ─► history_of ─► History: the largest sites, all others, RSS
@@ -180,7 +180,7 @@ def in_order(moments: Iterable[Moment]) -> list[Moment]:
 
 
 def history_of(moments: Sequence[Moment], paths: ShortPaths, sites_most: int = SITES_MOST) -> History:
-    """Return the history of ordered moments, with the ``sites_most`` sites that held the most at any moment."""
+    """Return the history of ordered moments, with the ``sites_most`` sites that held the most at any of them."""
     most: dict[SiteKey, int] = {}
     for moment in moments:
         for key, held in moment.sites.items():

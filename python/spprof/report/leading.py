@@ -1,4 +1,4 @@
-"""What a page shows if its script does not run: the total, the facts, and a table of the largest sites, as HTML.
+"""The HTML that a page shows if its script does not run: the total, the facts, and a table of the largest sites.
 
 The numbers are those of the column with which the page opens.
 """

@@ -256,7 +256,7 @@ class _Signal(_Call):
 
 
 class _Refusal(_Call):
-    """A failed allocation. The next one counts _REFUSALS_EVERY seconds later."""
+    """A failed allocation. The next failure counts only after _REFUSALS_EVERY seconds."""
 
     def __init__(self, trigger: Trigger) -> None:
         super().__init__(trigger)
