@@ -355,10 +355,10 @@ def background_is_stopping() -> bool:
     """Return whether the caller is that thread and another thread is waiting for ``work`` to return."""
 
 def server_listen(address: bytes, token: Optional[str]) -> tuple[int, str]:
-    """Make one thread, created in C, answer clients: at a Unix socket of that path if ``token`` is None, else at a TCP
-    port ("127.0.0.1:0"), whose clients must send the token. Return the number of the listening socket and, for a port,
-    its address. OSError: it cannot listen. EINVAL: not an address, EADDRINUSE: taken, EMFILE: too many sockets, EAGAIN:
-    no thread.
+    """Make one thread, created in C, answer clients: at a Unix socket with that path if ``token`` is None, otherwise at
+    a TCP port ("127.0.0.1:0") whose clients must send the token. Return the number of the listening socket and, for a
+    port, its address. OSError: it cannot listen. EINVAL: not an address, EADDRINUSE: taken, EMFILE: too many sockets,
+    EAGAIN: no thread.
     """
 
 def server_close(number: int) -> bool:

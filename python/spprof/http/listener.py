@@ -112,7 +112,7 @@ def listen(address: str | os.PathLike[str] | None = None, *, token: str | None =
     find the process; a text with a slash in it, or a path, is a Unix socket of that name; ``"127.0.0.1:6060"`` is a TCP
     port, with 0 for any free one. ``token``: the token that clients of a port must send, 16 to 128 letters, digits,
     ``.``, ``_``, ``~`` or ``-``; None: a random token is generated and printed to stderr. Unix sockets answer only this
-    user and root, and need no token.
+    user and root, and accept no token.
 
     ValueError: the address or the token is invalid. OSError: the address is in use, or cannot be used. RuntimeError:
     there is no thread, no private folder, or this is a subinterpreter.

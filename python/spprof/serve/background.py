@@ -95,8 +95,8 @@ def add(
     """Call ``work`` in ``delay`` seconds. Each call returns the number of seconds, counted from its own start, until
     the next call.
 
-    A paced job is called later if it would otherwise use more than one part in _SHARE of a core. Return None if there
-    is no thread for it.
+    A paced job is called later if it would otherwise use more than 1/_SHARE of a core. Return None if there is no
+    thread for it.
 
     ``is_wanted``: returns True if the job is to be called before it is due. It is checked whenever the thread is woken
     (``_engine.background_wake``, or its equivalent in C). A paced job still waits for its share.
