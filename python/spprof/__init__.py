@@ -4,7 +4,8 @@
 ``spprof.__version__`` is the version of the engine and of this package.
 
 Importing raises ImportError if this Python is free-threaded, if it is not the one that this package was built for, or
-if the loader found an engine of another version. The message names the remedy; nothing falls back silently to less.
+if the loader found an engine of another version. The message names the remedy. There is no silent fallback to a reduced
+profiler.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ if not TYPE_CHECKING:
     }
 
     def __getattr__(name):
-        """Return a name exported from another module, which runs when it is first needed."""
+        """Return a name exported from another module, and run that module when it is first needed."""
         if name in ("cpu", "http", "memprof"):
             return _on_demand.load(f"spprof.{name}")
         if name not in _HOMES:

@@ -17,14 +17,14 @@ FINGERPRINT_FORMAT: Final[str]
 RESIDENT_FORMAT: Final[str]
 """struct format of a block's resident size: serial, resident bytes, swapped bytes; 2**64 - 1 if unknown."""
 LARGE_BLOCK: Final[int]
-"""The least size in bytes of blocks whose resident size is determined."""
+"""The minimum size in bytes of blocks whose resident size is determined."""
 
 MAPPING_FORMAT: Final[str]
 """struct format of one mapping: address, size, stack_id, time_ns (monotonic), probability with which it is listed,
 thread_id, kind.
 """
 MAPPING_UNKNOWN: Final[int]
-"""Kinds: grew out of a mapping from before the start; private; of a file; shared and anonymous, or System V."""
+"""Kinds: grown out of a mapping made before the start; private; of a file; shared and anonymous, or System V."""
 MAPPING_ANONYMOUS: Final[int]
 MAPPING_FILE: Final[int]
 MAPPING_SHARED: Final[int]
@@ -43,31 +43,31 @@ class Stats(TypedDict):
     total_samples: int
     live_samples: int
     freed_samples: int
-    unique_stacks: int  # with samples; one that left the table and came back counts again
-    stacks: int  # in the table now, including the CPU profiler's
+    unique_stacks: int  # stacks with samples; one that left the table and came back counts again
+    stacks: int  # stacks in the table now, including the CPU profiler's
     stacks_max: int
-    evicted_stacks: int  # left the table
+    evicted_stacks: int  # stacks that left the table
     folded_samples: int  # samples ever taken at the evicted stacks
     folded_bytes: int  # what those samples stand for, in 1/BYTES_ONE
-    unkept_samples: int  # ever counted as <stacks table full>
-    unkept_live_samples: int  # those of them that are live
-    marked_codes: int  # how often a frame's code found the table full and shows as <code table full>
+    unkept_samples: int  # samples counted as <stacks table full> so far
+    unkept_live_samples: int  # the live ones among them
+    marked_codes: int  # how many times a frame's code found the table full and appears as <code table full>
     live_bytes: int  # in 1/BYTES_ONE
     live_objects: int  # in 1/OBJECTS_ONE
     peak_bytes: int  # in 1/BYTES_ONE
-    window_peak_bytes: int  # like peak_bytes, since reset_peak()
+    window_peak_bytes: int  # like peak_bytes, but since reset_peak()
     live_samples_max: int
     thinned_samples: int  # dropped because the live table was full: others stand for them; counted as freed
-    lost_bytes: int  # in 1/BYTES_ONE: what samples stood for that still found the live table full
-    thinned_rate: int  # the least mean bytes between samples since the last thinning; 0: never thinned
+    lost_bytes: int  # in 1/BYTES_ONE: weight of the samples that found the live table full even so
+    thinned_rate: int  # minimum of the mean bytes between samples since the last thinning; 0: never thinned
     thinnings: int
-    longest_rate: int  # the longest mean bytes between samples of all starts and changes so far
+    longest_rate: int  # maximum of the mean bytes between samples over all starts and changes so far
     budget_ppm: int  # millionths of a core that samples may cost; 0: no budget
     spent_ns: int  # what samples have cost since the first start with a budget
     missed_frees: int
     last_serial: int
-    forked_serial: int  # at this process's latest fork: children have the samples up to it, too; 0: it never forked
-    birth: int  # the process in which current samples are born; see Site
+    forked_serial: int  # serial at this process's latest fork; 0: none. Its children have the samples up to it, too
+    birth: int  # the process in which current samples are taken; see Site
     mapped_bytes: int
     sampling_rate_bytes: int
     epochs: int  # starts so far: 0 = never started
@@ -101,7 +101,7 @@ class Site(
     """One stack: stack_id; for the live samples: count, requested bytes, estimated bytes, estimated objects, variance
     and skewness of the bytes (Σ(1−p)w², Σ(1−p)²w³), variance and skewness of the objects (the same with w = 1/p); for
     all samples ever taken there: count, estimated bytes, estimated objects, variance and skewness of the bytes; the
-    label set (0: none), the process in which its samples were born (0 the first, one more for each fork), its words
+    label set (0: none), the process in which its samples were taken (0: the first; plus 1 for each fork), its words
     packed as 64-bit integers, whether it is depth-limited, whether it is truncated. Plain tuples at run time.
     """
 
@@ -110,8 +110,8 @@ STACKS_EVICTED: int
 
 def start(rate_bytes: int, native: str, seed: Optional[int], budget_ppm: int) -> None:
     """Install the hooks and begin sampling. ``budget_ppm``: millionths of a core that samples may cost; 0: no limit.
-    RuntimeError: already active, shut down, native mode unavailable. This and the next two functions raise RuntimeError
-    in a subinterpreter with its own GIL.
+    RuntimeError: already active, shut down, or the native mode is unavailable. This and the next two functions raise
+    RuntimeError in a subinterpreter with its own GIL.
     """
 
 def stop() -> None:
@@ -139,31 +139,32 @@ def snapshot(
 ) -> tuple[bytes, list[Site], Stats, int, bytes, Optional[bytes], bytes, bytes]:
     """Return live samples with serial > after_serial (packed, SAMPLE_FORMAT each); the sites that have any sample at
     all (the allocated columns count every sample ever taken there); the counters; (wall clock − monotonic clock) in ns;
-    what was live at the peaks (packed, PEAK_FORMAT each: stack id; for the process's peak and for the window's: count,
-    requested bytes, estimated bytes and objects, variance and skewness), for stacks with a part of either; the resident
-    sizes of the live samples of at least LARGE_BLOCK bytes (packed, RESIDENT_FORMAT each; None: unknown); a fingerprint
-    of each stack that has any sample (packed, FINGERPRINT_FORMAT each: stack id, hash of everything reported about it,
-    number of the snapshot that first had that hash); and the ids of ``known`` that are gone (packed, 64 bits each).
+    for each stack with live blocks at either peak, what was live there (packed, PEAK_FORMAT each: stack id; for the
+    process's peak and for the window's: count, requested bytes, estimated bytes and objects, variance and skewness);
+    the resident sizes of the live samples of at least LARGE_BLOCK bytes (packed, RESIDENT_FORMAT each; None: unknown);
+    a fingerprint of each stack that has any sample (packed, FINGERPRINT_FORMAT each: stack id, hash of everything
+    reported about it, number of the snapshot that first had that hash); and the ids of ``known`` that are gone (packed,
+    64 bits each).
 
     ``known``: the fingerprints of an earlier snapshot; ``number``: this one's, higher than that one's. Samples, sites
-    and peaks leave out the stacks that have not changed after the snapshot ``since``; -1: none are left out.
+    and peaks leave out the stacks that have not changed since the snapshot ``since``; -1: none are left out.
     """
 
 MappingStack = tuple[bytes, bool, bool]
 """A stack's words, packed as 64-bit integers, whether it is depth-limited, whether it is truncated."""
 
 def mappings() -> tuple[bytes, dict[int, MappingStack]]:
-    """Return what the program itself has mapped since the start and not unmapped (packed, MAPPING_FORMAT each, by
-    address), and the stacks by id.
+    """Return the program's own mappings that were made since the start and not unmapped (packed, MAPPING_FORMAT each,
+    by address), and the stacks by id.
     """
 
 class MappingStats(TypedDict):
-    ranges: int  # listed now
+    ranges: int  # mappings listed now
     ranges_max: int
-    bytes: int  # their total, virtual, regardless of their probability
-    made: int  # ever listed
-    dropped: int  # found the table full
-    vanished: int  # gone when the kernel was asked: unmapped in a way that no hook sees, or just then
+    bytes: int  # their total virtual size, regardless of their probabilities
+    made: int  # mappings listed so far
+    dropped: int  # mappings that found the table full
+    vanished: int  # gone by the time the kernel was asked: just unmapped, or unmapped in a way that no hook sees
 
 def mapping_stats() -> MappingStats: ...
 
@@ -182,11 +183,12 @@ def thread_name(thread_id: int) -> str:
     """Return the kernel's name of a thread; "" if it has ended, or cannot be read."""
 
 def samples_without(samples: bytes, stack_ids: bytes) -> bytes:
-    """Return packed samples without those of these stacks, packed as 64-bit integers, of the same snapshot."""
+    """Return packed samples without those of the given stacks (ids packed as 64-bit integers) of the same snapshot."""
 
 def processes() -> list[tuple[int, int]]:
-    """Return the processes in which samples were born, this one and its ancestors by fork, in the order of ``Site``'s
-    births: id, and a random mark that no other process has. Empty before the first start; the first 64 are known.
+    """Return the processes in which samples were taken, this one and its ancestors by fork, in the order of ``Site``'s
+    process numbers: id, and a random mark that no other process has. Empty before the first start. Only the first 64
+    are known.
     """
 
 Words = tuple[int, ...]
@@ -201,7 +203,7 @@ outermost word, 0 for none.
 
 def stack(stack_id: int) -> tuple[Words, bool, bool]:
     """Return the words, whether the stack was depth-limited at STACK_FRAMES_MAX, and whether its native part is
-    truncated. KeyError: there is no such stack, or no longer: it may leave the table once no sample is live there.
+    truncated. KeyError: there is no such stack, or it has left the table, as a stack may once it has no live sample.
     """
 
 def native_part(words: bytes, truncated: bool) -> NativePart:
@@ -212,7 +214,7 @@ def code(word: int) -> tuple[str, str, int]:
 
 def modules() -> list[tuple[int, int, int, int, str, bytes]]:
     """Return the objects in which a native frame was seen: start, end, base (added to the addresses in its file),
-    generation, path and build id. An object that is not filled in yet has start = end = 0.
+    generation, path and build id. An object whose entry is not filled in yet has start = end = 0.
     """
 
 def interpreter_address() -> int:
@@ -230,7 +232,7 @@ def demangle(name: str) -> Optional[str]:
     """Return a C++ name in readable form. None: it is not a C++ name, or there is no C++ runtime library."""
 
 def lines(path: str, addresses: Sequence[int]) -> list[Optional[tuple[str, int]]]:
-    """Return the source file and line, or None, for each of the ascending addresses; all None without libdw.so.1."""
+    """Return the source file and line for each of the ascending addresses, or None; all are None without libdw.so.1."""
 
 def kept() -> dict[str, Any]: ...
 def library_path() -> str: ...
@@ -256,12 +258,12 @@ class CpuStats(TypedDict):
     process_ns: int  # CPU time of the process since the start, up to the stop
     handler_ns: int  # CPU time that sampling took
     threads: int  # seen so far
-    python_threads: int  # thread states made since the start
+    python_threads: int  # thread states created since the start
     dropped: dict[str, int]
 
 def cpu_start(interval_ns: int, mode: str, native: bool) -> str:
-    """Start, and return what takes the samples: "timer", or "thread" if the kernel refuses timers. RuntimeError:
-    already active. OSError: neither is available, or no signal is left. This and ``cpu_stop`` raise RuntimeError in a
+    """Start, and return the source of samples: "timer", or "thread" if the kernel refuses timers. RuntimeError: already
+    active. OSError: neither is available, or no signal is left. This and ``cpu_stop`` raise RuntimeError in a
     subinterpreter with its own GIL.
     """
 
@@ -269,7 +271,7 @@ def cpu_stop() -> None:
     """Stop. RuntimeError: not active."""
 
 def cpu_is_own() -> bool:
-    """Return whether the calling interpreter began this session, or the last one."""
+    """Return whether the calling interpreter started this session, or the last one if none is active."""
 
 def cpu_is_active() -> bool: ...
 def cpu_stats() -> CpuStats: ...
@@ -283,155 +285,157 @@ def cpu_profile() -> tuple[
     bytes, list[tuple[int, int, int]], list[tuple[int, str, int, int, bool]], CpuStats, list[CpuStack]
 ]:
     """Return, for this session or the last one: the samples (packed, CPU_SAMPLE_FORMAT each); the samples for which the
-    log had no room, (stack number, count, weight in ns); the threads seen, (id, the kernel's name, samples, ns of its
-    clock that no sample covers or 0 if it has ended, whether it blocks our signal); the counters; the stacks.
+    log had no room (stack number, count, weight in ns); the threads seen (id, the kernel's name, samples, CPU time in
+    ns that no sample covers or 0 if the thread has ended, whether it blocks our signal); the counters; the stacks.
     """
 
 def cpu_tick_of(thread_id: int) -> tuple[int, int]:
-    """Return the signal's number, and what the thread's timer passes to it: for tests. KeyError: the thread has no
-    timer.
+    """For tests: return the signal's number, and the value that the thread's timer passes with it. KeyError: the thread
+    has no timer.
     """
 
 def set_state(program: str, python: str, started_ns: int) -> None:
     """Set what ``stacks_text`` and ``state_text`` say about the program: its name, its Python's version, and when it
-    began (wall clock). This and ``prepare_stacks`` raise RuntimeError in a subinterpreter with its own GIL.
+    started (wall clock). This and ``prepare_stacks`` raise RuntimeError in a subinterpreter with its own GIL.
     """
 
 def prepare_stacks() -> None:
-    """Prepare for ``stacks_text`` while the program is well: this waits for the loader. May be called again. OSError:
-    no signal is left.
+    """Prepare for ``stacks_text`` while the program is healthy: this may wait for the loader. It may be called again.
+    OSError: no signal is left.
     """
 
 def stacks_text() -> bytes:
-    """Return what every thread but the calling one does now, as text for people. Releases the GIL, and waits half a
-    second at most for threads that do not answer.
+    """Return what every thread except the calling one is doing now, as text for people. Releases the GIL, and waits at
+    most half a second for threads that do not answer.
     """
 
 def state_text() -> bytes:
-    """Return the state of the process and its profilers: the document of ``/stats``, in JSON. Releases the GIL."""
+    """Return the state of the process and its profilers: the document of ``/stats``, as JSON. Releases the GIL."""
 
 def repeat_signal(number: int) -> None:
-    """Make a signal whose handler was set in Python come again every 20 ms until ``signal_handled`` is called, and take
-    its default action after 5 s instead; until another handler is set. OSError: there is no such signal.
+    """Make a signal whose handler was set in Python repeat every 20 ms until ``signal_handled`` is called, and take its
+    default action after 5 s. This applies until another handler is set. OSError: there is no such signal.
     """
 
 def signal_handled() -> None:
-    """Report that the handler has begun: the signal that it was called for is no longer repeated."""
+    """Report that the handler has begun, so that the signal which it is handling is no longer repeated."""
 
 def has_default_action(number: int) -> bool:
-    """Return whether the signal has its default action: neither Python nor C has set a handler, or ignores it. OSError:
-    there is no such signal.
+    """Return whether the signal has its default action: neither Python nor C has set a handler or ignores the signal.
+    OSError: there is no such signal.
     """
 
 def call_before(function: Callable[..., Any], callback: Callable[..., object]) -> Optional[Callable[..., Any]]:
     """Return a function that looks and works like ``function``, and calls ``callback`` before it. ``function`` must be
     posix's ``_exit``, ``abort``, ``execv``, ``execve``, ``posix_spawn`` or ``posix_spawnp``, or _posixsubprocess's
-    ``fork_exec``; None: it is another. ``callback`` gets the status for ``_exit``, nothing for ``abort``, and the
-    program and the words of its command for the others. Its errors are ignored.
+    ``fork_exec``; None: it is another function. ``callback`` gets the status for ``_exit``, nothing for ``abort``, and
+    the program and the words of its command for the others. Its errors are ignored.
     """
 
 def end_within(seconds: float, status: int, signal: int) -> bool:
-    """Make the process end by the signal, or with the status if ``signal`` is 0, if it still exists after that time;
-    the first call counts. False: there is no thread for it.
+    """Make the process end if it still exists after that time: by the signal, or with the status if ``signal`` is 0.
+    Only the first call counts. False: there is no thread for it.
     """
 
 def background_start(work: Callable[[], Optional[float]]) -> bool:
-    """Make one thread, made in C, call ``work`` at once, and again after as many seconds as it returns; None, or an
-    error, ends the thread. Return True also if it already runs; False: there is no thread for it. Main interpreter
-    only.
+    """Make one thread, created in C, call ``work`` at once, and again after as many seconds as it returns. None, or an
+    error, ends the thread. Return True also if the thread is already running. False: there is no thread for it. Main
+    interpreter only.
     """
 
 def background_wake() -> bool:
     """Make the thread call ``work`` now, or once more if it is running."""
 
 def background_stop(seconds: float) -> bool:
-    """Ask the thread to end, and wait at most this long, without the GIL, until the kernel no longer counts it. False:
-    ``work`` has not returned yet; the thread ends when it does.
+    """Ask the thread to end. Wait without the GIL, at most this long, until the kernel no longer counts the thread.
+    False: ``work`` has not returned yet; the thread ends when it does.
     """
 
 def background_is_stopping() -> bool:
-    """Return whether this is that thread, and another thread waits for ``work`` to return."""
+    """Return whether the caller is that thread and another thread is waiting for ``work`` to return."""
 
 def server_listen(address: bytes, token: Optional[str]) -> tuple[int, str]:
-    """Make one thread, made in C, answer clients: at a Unix socket of that path if ``token`` is None, else at a TCP
-    port ("127.0.0.1:0"), whose clients must send the token. Return the number of the listening socket, and for a port
-    its address. OSError: it cannot listen; EINVAL: not an address, EADDRINUSE: taken, EMFILE: too many sockets, EAGAIN:
-    no thread.
+    """Make one thread, created in C, answer clients: at a Unix socket with that path if ``token`` is None, otherwise at
+    a TCP port ("127.0.0.1:0") whose clients must send the token. Return the number of the listening socket and, for a
+    port, its address. OSError: it cannot listen. EINVAL: not an address, EADDRINUSE: taken, EMFILE: too many sockets,
+    EAGAIN: no thread.
     """
 
 def server_close(number: int) -> bool:
-    """Stop listening there. Requests that have begun are finished. False: there is no such socket."""
+    """Stop listening at that socket. Requests that have begun are finished. False: there is no such socket."""
 
 def server_pause() -> None:
-    """End the thread, before a fork. It no longer exists for the kernel, either."""
+    """End the thread, before a fork. Afterwards it no longer exists for the kernel, either."""
 
 def server_go_on() -> bool:
-    """Start the thread again, if any socket is listening. False: there is no thread."""
+    """Start the thread again if any socket is listening. False: the thread could not be started."""
 
 def server_take() -> Optional[tuple[int, str, str, str]]:
-    """Return a request that only Python can answer: id, method, path, query. None: there is none. When one arrives, the
-    background's work is called.
+    """Return a request that only Python can answer: id, method, path, query. None: there is none. The arrival of such a
+    request causes a call of the background's work.
     """
 
 def server_is_asked() -> bool:
     """Return whether there is such a request."""
 
 def server_is_wanted(id: int) -> bool:
-    """Return whether a client waits for the answer. When that ends, the background's work is called."""
+    """Return whether a client is waiting for the answer. When it stops waiting, the background's work is called."""
 
 def server_answer(id: int, status: int, content_type: str, file_name: str, fields: str, body: bytes) -> bool:
-    """Answer the request; ``file_name`` "": a browser shows the answer. ``fields``: header lines, each followed by CR
-    LF. False: there is no memory, or no such request.
+    """Answer the request; If ``file_name`` is "", a browser shows the answer. ``fields``: header lines, each followed
+    by CR LF. False: there is not enough memory, or no such request.
     """
 
 def background_signal_take(number: int) -> bool:
-    """Make that signal wake the thread, and do nothing else, from now on. False: it has a handler already, is ignored,
-    or is taken in this process; if this process's parent had taken it, it is taken over. OSError: there is no
-    such signal.
+    """From now on, make that signal only wake the thread. False: the signal has a handler already, is ignored, or is
+    already taken in this process. If this process's parent had taken it, it is taken over. OSError: there is no such
+    signal.
     """
 
 def background_signal_give_back(number: int) -> None:
-    """Restore the signal's default action, unless this process has not taken it, or it has another handler now."""
+    """Restore the signal's default action. Do nothing if this process has not taken the signal, or if it now has
+    another handler.
+    """
 
 def background_signal_came(number: int) -> bool:
-    """Return whether the signal has come since it was taken, or since it was answered."""
+    """Return whether the signal has arrived since it was taken, or since it was last answered."""
 
 def background_signal_answer(number: int) -> None:
     """Let the next such signal wake the thread again."""
 
 def background_refusal_follow(follows: bool) -> None:
-    """Set whether the next failed allocation wakes the thread: once, until this is called again. Only allocations that
-    would have been samples do.
+    """Set whether the next failed allocation wakes the thread. This happens once, until the function is called again.
+    Only allocations that would have been sampled count.
     """
 
 def background_refusal_came() -> bool:
-    """Return whether one has failed since."""
+    """Return whether an allocation has failed since then."""
 
 def family_open(mark: int) -> bool:
-    """Create the memory that processes share, unless this one has some. ``mark``: 64 random bits that identify it.
-    False: it cannot be mapped.
+    """Create the memory that processes share, unless this process already has some. ``mark``: 64 random bits that
+    identify it. False: it cannot be mapped.
     """
 
 def family_door() -> tuple[int, int]:
-    """Return where other programs find the memory that this process has created: a descriptor, -1 for none, and the
+    """Return where other programs find the shared memory that this process has created: a descriptor (-1: none) and the
     mark.
     """
 
 def family_join(pid: int, descriptor: int, mark: int) -> bool:
-    """Map the memory of that process, unless this one has some. False: there is none with that mark."""
+    """Map the shared memory of that process, unless this process has some. False: there is none with that mark."""
 
 def family_add(state: int, value: int, text: bytes) -> int:
     """Add a record of this process, with a state from 1 to 255; return its number, or -1 if there is no room."""
 
 def family_set(number: int, state: int, value: int) -> None:
-    """Change a record; -1 is ignored."""
+    """Change a record. Number -1 is ignored."""
 
 def family_records() -> tuple[list[tuple[int, int, int, bytes]], int]:
-    """Return (pid, state, value, text) of each record, in order, and how many found no room."""
+    """Return (pid, state, value, text) of each record, in order, and the number of records that found no room."""
 
 def malloc_sums(places: list[tuple[int, int, bool]]) -> MallocSums | None:
-    """Return what malloc keeps within ``places`` (start, size, whether it is the kernel's heap). None: malloc is not
-    glibc's.
+    """Return how much memory malloc keeps within ``places`` (start, size, whether it is the kernel's heap). None:
+    malloc is not glibc's.
     """
 
 def chunk_sizes(addresses: bytes) -> bytes | None:
@@ -440,9 +444,9 @@ def chunk_sizes(addresses: bytes) -> bytes | None:
     """
 
 def malloc_said() -> tuple[str, int, int, int] | None:
-    """Return which malloc is in use if it is not libc's ("jemalloc", "tcmalloc", "mimalloc"), and in bytes what is in
-    use, what is free in memory, and what it holds for itself; zeros for mimalloc, which does not report them. None:
-    there is no such malloc.
+    """Return the name of the malloc if it is not libc's ("jemalloc", "tcmalloc", "mimalloc"), and three sizes in bytes:
+    in use, free but in memory, and its own data. The sizes are 0 for mimalloc, which does not report them. None: malloc
+    is libc's.
     """
 
 def own_extents() -> list[tuple[int, int, int]]:
@@ -463,14 +467,14 @@ def python_pools(ranges: list[tuple[int, int]], most: int) -> tuple[int, int, in
     """
 
 def frame_chunks() -> bytes:
-    """Return where the threads of this interpreter keep the frames of Python's calls: for each chunk two 64-bit words,
+    """Return where the threads of this interpreter keep the frames of Python calls: for each chunk two 64-bit words,
     its address and its size. Empty before 3.11, where frames are objects.
     """
 
 def take_reserve() -> None:
-    """Reserve address space for when memory runs out, unless some is reserved already: up to 48 MiB, and at most a
+    """Reserve address space for when memory runs out, unless some is already reserved: at most 48 MiB and at most a
     tenth of the process's limit.
     """
 
 def give_reserve_back() -> bool:
-    """Release the reserve for the program and for us. False: there was none."""
+    """Release the reserve for use by the program and the profiler. False: there was none."""

@@ -54,7 +54,7 @@ _MODES = ("cpu", "wall")
 
 
 class Output:
-    """The output file of a profile: a path that a forked child does not share."""
+    """The file to which a profile is saved. A forked child does not share its path."""
 
     def __init__(self, path: Path) -> None:
         self._path = os.path.abspath(os.fsdecode(path))
@@ -72,7 +72,7 @@ class Output:
 
 
 class _Session:
-    """Python's data on the running profile. The interpreter keeps it, since modules may be imported again."""
+    """Python's data about the running profile, kept in the interpreter because this module may be imported again."""
 
     def __init__(self, output: Output | None, is_off: bool) -> None:
         self.output = output
@@ -116,17 +116,17 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
 
 
 def _kept_output(output: Output | None) -> None:
-    """Have the program's stop() save the joined profile there, too."""
+    """Also save the joined profile there when the program calls stop()."""
     session = _own_session()
     if session is not None:
         session.output = output
 
 
 def stop() -> Profile:
-    """Stop the profile and return it; with an ``output_path``, also save it there.
+    """Stop the profile and return it. If there is an ``output_path``, also save the profile there.
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL. OSError: the file cannot be written; the
-    profiler has stopped all the same. Under ``spprof run --cpu``, or if SPPROF has started the profiler, the profiler
+    profiler has stopped nevertheless. Under ``spprof run --cpu``, or if SPPROF has started the profiler, the profiler
     keeps running, and the returned profile holds everything recorded so far.
     """
     if joining.is_joined(joining.CPU):
@@ -145,7 +145,9 @@ def is_active() -> bool:
 
 
 def stats() -> CpuStats:
-    """Return the counters of the running profile, or of the last one. All are zero before the first start."""
+    """Return the counters of the running profile or, if none is running, of the last one. All are zero before the first
+    start.
+    """
     counters = _engine.cpu_stats()
     return results.CpuStats(
         is_active=is_active(),
@@ -164,7 +166,7 @@ def stats() -> CpuStats:
 
 
 class Profiler:
-    """Profile one block of code, and what all other threads do in the meantime.
+    """Profile one block of code, and everything that other threads do while it runs.
 
     ::
 
@@ -175,12 +177,12 @@ class Profiler:
     A profiler may be reused for one block after another. Its arguments, and the ValueError and TypeError for them, are
     those of ``start()``.
 
-    A block that is suspended in a generator or coroutine when the interpreter exits ends there, like a profile that is
-    never stopped; with an ``output_path`` it is saved.
+    If a block is still suspended in a generator or coroutine when the interpreter exits, its profile ends then, like a
+    profile that is never stopped. It is saved if there is an ``output_path``.
 
     RuntimeError on entering: a profile is already running (profiles do not nest), or this is a subinterpreter with its
-    own GIL. Under ``spprof run --cpu``, or if SPPROF has started the profiler, a block covers a part of that profile
-    and has its settings.
+    own GIL. Under ``spprof run --cpu``, or if SPPROF has started the profiler, a block covers part of that profile and
+    uses its settings.
     """
 
     _is_torn_down = staticmethod(is_torn_down)
@@ -195,7 +197,7 @@ class Profiler:
 
     @property
     def profile(self) -> Profile:
-        """The profile of the last block, also if the block raised. RuntimeError: no block has finished yet."""
+        """The profile of the last block, even if the block raised. RuntimeError: no block has finished yet."""
         if self._profile is None:
             raise RuntimeError("the profile is made when the with block ends; read it after the block")
         return self._profile
@@ -205,7 +207,7 @@ class Profiler:
         return self
 
     def _begin(self) -> str:
-        """Enter without a warning, and return what takes the samples: "timer" or "thread"."""
+        """Enter without a warning. Return the source of samples: "timer" or "thread"."""
         if joining.begins_block(joining.CPU):
             self._joined = block.begin()
             ticks = "timer"
@@ -237,7 +239,9 @@ class Profiler:
 
 
 def running() -> Profile:
-    """Return the running profile so far, or the last one. RuntimeError: no profile was ever started."""
+    """Return the running profile so far or, if none is running, the last one. RuntimeError: no profile was ever
+    started.
+    """
     if _engine.cpu_stats()["epochs"] == 0:
         if environment.is_off():
             return _nothing()
@@ -249,7 +253,7 @@ def running() -> Profile:
 
 
 def _nothing() -> Profile:
-    """Return an empty profile, always the same one: a decorated function asks for one at each call."""
+    """Return an empty profile. It is always the same object, because a decorated function asks for one on each call."""
     empty: Profile = _engine.kept().get("empty profile") or profiles.take({}, set(), set())
     _engine.kept()["empty profile"] = empty
     return empty
@@ -264,11 +268,11 @@ def _own_session() -> _Session | None:
 def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     """Profile each call of a function: ``@profile``, or ``@profile(interval_ms=1)`` with the arguments of ``start()``.
 
-    The decorated function has an attribute ``profile``: the ``Profile`` of the last finished call, or None before. For
-    generators and coroutine functions, a call spans from the first step to the last, and its profile includes what the
-    program does in between. If a profile is already running, started by the function itself (recursion, another thread)
-    or elsewhere, the call simply runs as part of that profile. A call never fails because of the profiler: if the
-    profiler cannot start, or a profile cannot be saved, the function's first RuntimeWarning says why.
+    The decorated function has an attribute ``profile``: the ``Profile`` of the last finished call, or None before that.
+    For generators and coroutine functions, a call spans from the first step to the last, and its profile includes what
+    the program does in between. If a profile is already running, started by the function itself (recursion, another
+    thread) or elsewhere, the call simply runs as part of that profile. A call never fails because of the profiler: if
+    the profiler cannot start, or a profile cannot be saved, the function's first RuntimeWarning says why.
 
     ValueError and TypeError as for ``start()``; TypeError for a class.
     """
@@ -283,9 +287,9 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
 
 class PassingProfile:
-    """A profile that the program did not start, and that ends early if the program starts its own.
+    """A profile that the program did not start. It ends early if the program starts its own, and in a forked child.
 
-    It ends in a forked child. For use by one thread; the program's threads may end it at any time.
+    Only one thread may use this object. Any thread of the program may end the profile at any time.
     """
 
     def __init__(self, interval_ms: float, mode: str) -> None:
@@ -301,11 +305,11 @@ class PassingProfile:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, by this object or by the program."""
+        """True if the profile has ended, through this object or because the program ended it."""
         return _engine.kept().get(joining.PASSING) is not self
 
     def end(self) -> Profile | None:
-        """End the profile and return it. None: another thread is ending it, or it could not be read."""
+        """End the profile and return it. None: another thread is ending the profile, or it could not be read."""
         me = object()
         if self._enders.setdefault("first", me) is me and not self.is_over:
             try:
@@ -320,7 +324,7 @@ class PassingProfile:
 
 _HOOKED = "temporary CPU profiles end in child processes"
 _ENDING_TRIES, _ENDING_SECONDS = 2000, 0.001
-"""How many times a start waits for another thread to end such a profile, and how long each time."""
+"""How many times a start waits for another thread to end such a profile, and how long each wait is."""
 
 
 def _stop_running() -> None:
@@ -351,7 +355,7 @@ def _drop_passing() -> None:
 
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
-    """Begin a session and return what takes the samples: "timer" or "thread"."""
+    """Begin a session. Return the source of samples: "timer" or "thread"."""
     keep_all()
     _end_passing()
     session = _Session(output, environment.keeps_from_starting())
@@ -378,7 +382,7 @@ _UNLISTED = (
 
 
 def _warn_of_limits(ticks: str) -> None:
-    """Warn of what the system withholds, at the caller's caller."""
+    """Warn about what the system withholds. The warning points at the caller's caller."""
     words = [BY_THREAD] if ticks == "thread" else []
     if not _finds_threads(ticks):
         words.append(_UNLISTED)
@@ -393,8 +397,8 @@ def _warn_of_limits(ticks: str) -> None:
 
 
 def _finds_threads(ticks: str) -> bool:
-    """Return whether other threads are found: through the list of threads, or, from Linux 6.4 on, through the signals
-    of the process's timer.
+    """Return whether the profiler finds other threads: through the list of threads or, on Linux 6.4 and later, through
+    the signals of the process's timer.
     """
     return bool(ids()) or (ticks == "timer" and _linux() >= (6, 4))
 
@@ -409,7 +413,7 @@ _ENDED_EARLY = {
     "gave_up": "almost none of this interpreter's stacks could be read, so sampling stopped; it may not be the build "
     "that spprof was installed for: reinstall spprof with it (pip install --force-reinstall --no-cache-dir spprof)",
 }
-"""The warnings, by the counter that causes each."""
+"""The warnings, keyed by the counter that causes them."""
 
 
 def _warn(words: str) -> None:

@@ -1,8 +1,9 @@
 """The ``SPPROF`` environment variable: ``off`` keeps every profiler of the process from starting.
 
-It is meant for operators, so programs behave as if they were profiled: starts do nothing, results are empty, and one
-warning says why. Each start reads the variable, since programs may set it for their children. Any other value makes the
-interpreter start the profilers (``cli.startup``), and has no effect on later starts.
+It is meant for operators, so programs continue to work as if they were being profiled: starts do nothing, results are
+empty, and one warning says why. Each start reads the variable, because a program may set it in its children's
+environment. Any other value makes the interpreter start the profilers (``cli.startup``), and has no effect on later
+starts.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ def is_off() -> bool:
 
 
 def keeps_from_starting() -> bool:
-    """Like ``is_off``, for a caller that is about to start: warn the program that called us, once in a process.
+    """Like ``is_off``, but for a caller that is about to start. If true, warn the calling program once per process.
 
-    If a filter turns warnings into errors, say nothing: the program must continue.
+    If a filter turns warnings into errors, give no warning: the program must continue.
     """
     if not is_off():
         return False

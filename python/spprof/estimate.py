@@ -1,4 +1,4 @@
-"""What samples say about the heap: weights and confidence intervals (``spprof.analysis.estimate``)."""
+"""Statistics of samples: the weight of each, and confidence intervals (``spprof.analysis.estimate``)."""
 
 from spprof.analysis.estimate import (
     difference_interval,

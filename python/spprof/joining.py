@@ -3,7 +3,7 @@
     memprof.start()  ─► joins the running profile, with one warning
     memprof.stop()   ─► leaves it running; snapshots and profiles show their data all the same
 
-A ``MemoryProfiler`` or ``Profiler`` block and a decorated function show what they did themselves, as usual.
+``MemoryProfiler`` and ``Profiler`` blocks and decorated functions still show only their own activity.
 
 A recorder is the code that started the profile: ``spprof run``, or the interpreter's startup under SPPROF.
 """
@@ -22,13 +22,13 @@ PASSING = "passing CPU profile"
 
 
 def begins(kind: str) -> None:
-    """Note that a recorder has started a profile, which the program's own starts join from now on."""
+    """Note that a recorder has started a profile. From now on, the program's own starts join it."""
     _engine.kept()[_key(kind)] = True
 
 
 def ends(kind: str) -> bool:
-    """Note that the recorder's profile is over: the program's next start is its own. Return False if it was over
-    before.
+    """Note that the recorder's profile is over, so that the program's next start begins its own. Return False if it was
+    already over.
     """
     return _engine.kept().pop(_key(kind), None) is not None
 
@@ -39,7 +39,7 @@ def is_joined(kind: str) -> bool:
 
 
 def joins(kind: str, call: str) -> bool:
-    """Like ``is_joined``, for a caller that is about to start a profile: warn the program that called us, once in a
+    """Like ``is_joined``, but for a caller that is about to start a profile. If true, warn the calling program once per
     process.
 
     ``call``: the function that the program called.
@@ -55,7 +55,7 @@ def joins(kind: str, call: str) -> bool:
 
 
 def may_begin_block(kind: str) -> bool:
-    """Return whether a recorder's profile is running of which no block shows a part already."""
+    """Return whether a recorder's profile is running and no block is showing a part of it."""
     return is_joined(kind) and _block(kind) not in _engine.kept()
 
 

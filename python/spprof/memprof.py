@@ -9,7 +9,7 @@
     print(memprof.get_snapshot())
     memprof.stop()
 
-An allocation is sampled with a probability that grows with its size, on average once every ``sampling_rate_kb`` KiB;
+An allocation is sampled with a probability that grows with its size, on average once per ``sampling_rate_kb`` KiB;
 allocations that are not sampled cost a few instructions. Estimates are unbiased and come with confidence intervals
 (``spprof.analysis.estimate``). One profiler serves the whole process: these functions may be called from any thread.
 
@@ -125,7 +125,7 @@ _TYPES = {
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        """Return a type, whose module runs when the type is first needed."""
+        """Return a type. The type's module runs when the type is first needed."""
         if name not in _TYPES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         found = globals()[name] = getattr(load(_TYPES[name]), name)
@@ -141,8 +141,8 @@ _SEED_MAX = 2**64 - 1
 _PPM_OF_PERCENT = 10_000
 
 _FINE_BYTES = 64 * 1024
-"""Below this sampling interval, run the modules that a snapshot will need before sampling begins. Otherwise many of the
-samples would be of what these modules allocate, some 3 MiB, and would have to be left out.
+"""Below this sampling interval, run the modules that a snapshot will need before sampling begins. Otherwise many
+samples would come from these modules' own allocations, about 3 MiB, and would have to be left out.
 """
 
 _AFTER_ALL = 2**64 - 1
@@ -225,10 +225,10 @@ def growth(snapshots: Iterable[HeapSnapshot] | str | os.PathLike[str]) -> list[S
     """Return how each site grew over a series of snapshots of one process: its growth in bytes per second with a 95 %
     interval, and whether that looks like a leak. Growing sites come first, the fastest at the top.
 
-    ``snapshots``: results of ``get_snapshot()`` at several moments, in any order; a verdict takes ten or more. Of
-    snapshots taken at the same moment, only some are used. Or: the path of a folder with a recorded series, of this
-    process or of others; the sites of several series share one list. A RuntimeWarning names the files that were left
-    out. Derivation: docs/sampling.md, "Growth".
+    ``snapshots``: results of ``get_snapshot()`` taken at different times, in any order; a verdict takes ten or more. If
+    several were taken at the same time, only some of them are used. Alternatively, the path of a folder that holds
+    recorded series, of this process or of others; the sites of all series share one list. A RuntimeWarning names the
+    files that were left out. Derivation: docs/sampling.md, "Growth".
 
     TypeError: an item is not a snapshot. OSError: the folder cannot be read. ValueError: no series in it has two
     snapshots.
@@ -239,7 +239,7 @@ def growth(snapshots: Iterable[HeapSnapshot] | str | os.PathLike[str]) -> list[S
 
 
 def _growth_in(folder: str) -> list[SiteGrowth]:
-    from spprof.analysis.series_growth import growth_in  # what reads files is not kept
+    from spprof.analysis.series_growth import growth_in  # modules that read files are not kept in memory
 
     sites, left_out = growth_in(folder)
     if left_out:
@@ -250,31 +250,31 @@ def _growth_in(folder: str) -> list[SiteGrowth]:
 def record(folder: str | os.PathLike[str], *, every: float = 10.0, keep: int = 60) -> SnapshotSeries:
     """Start writing a series of snapshots into ``folder``, which is created if missing, and return the series.
 
-    ``every``: seconds between snapshots, 0.01 to a million. ``keep``: the most files that there may be, 2 to 100000.
-    When that number is reached, every second file is removed and later snapshots are kept half as often, so that the
-    files always reach back to the beginning; the latest is always there. After the first, each file holds only what has
-    changed. ``spprof growth``, ``table``, ``flamegraph`` and the other commands accept the folder. Each finished file
-    stays readable, however the process ends.
+    ``every``: seconds between snapshots, 0.01 to a million. ``keep``: the maximum number of files, 2 to 100000. When
+    that number is reached, every second file is removed and later snapshots are kept half as often, so that the files
+    always reach back to the beginning. The latest snapshot is always kept. After the first, each file holds only what
+    has changed. ``spprof growth``, ``table``, ``flamegraph`` and the other commands accept the folder. Each finished
+    file stays readable, however the process ends.
 
-    The first snapshot is written before this returns. A thread made in C writes the others; it takes at most a
+    The first snapshot is written before this returns. A thread created in C writes the others. It uses at most a
     twentieth of a core and is stopped around forks. A forked child does not continue the series: call this in the
     child.
 
     TypeError, ValueError: an argument has another type or is out of range. RuntimeError: the profiler was never
-    started, no thread can be made, or this is a subinterpreter. OSError: the folder or the first file cannot be
+    started, no thread can be created, or this is a subinterpreter. OSError: the folder or the first file cannot be
     created.
     """
     return with_reserve(serve_record.begin, folder, every, keep)
 
 
 def trim() -> int:
-    """Make malloc return the whole free pages that it keeps to the system. Return by how many bytes the resident memory
-    of the process has shrunk, 0 or more; what other threads do at the same time counts, too.
+    """Make malloc return its whole free pages to the system. Return the number of bytes by which the process's resident
+    memory has shrunk, 0 or more. The result includes the effects of other threads.
 
     With glibc this calls ``malloc_trim(0)``: threads that allocate wait while it walks the memory of their arena, some
-    0.4 s for each GiB released, and pages that are needed again later cost a page fault each. jemalloc, tcmalloc and
-    mimalloc have their own functions for it, which are called instead; other mallocs are left alone. Returns 0 without
-    ``/proc``. The profiler need not have been started.
+    0.4 s for each GiB released, and pages that are needed again later cost a page fault each. For jemalloc, tcmalloc
+    and mimalloc, their own functions for this purpose are called instead; other mallocs are left alone. Returns 0
+    without ``/proc``. The profiler need not have been started.
     """
     return with_reserve(resident_memory.trim)
 
@@ -317,9 +317,9 @@ def is_active() -> bool:
 def shutdown() -> None:
     """End the profiler permanently: hooks pass every call through, and frees are no longer followed.
 
-    What is recorded stays readable; its memory is left to the operating system. The interpreter calls this when it
-    exits. Calling it again has no effect; starting again is a RuntimeError, and so is a call in a subinterpreter with
-    its own GIL. Like ``stop()``, it leaves a profiler running that the program has not started.
+    Recorded data stays readable; the operating system reclaims its memory. The interpreter calls this when it exits.
+    Calling it again has no effect; starting again is a RuntimeError, and so is a call in a subinterpreter with its own
+    GIL. Like ``stop()``, it does not stop a profiler that the program did not start.
     """
     if not joining.is_joined(joining.HEAP):
         _engine.shutdown()
@@ -341,7 +341,7 @@ class MemoryProfiler:
 
     RuntimeError on entering: the profiler is already active (started, or inside another MemoryProfiler: they do not
     nest), it was shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL. Under
-    ``spprof run``, or if SPPROF has started the profiler, a block covers a part of that profile and has its settings.
+    ``spprof run``, or if SPPROF has started the profiler, a block covers part of that profile and uses its settings.
     """
 
     _is_torn_down = staticmethod(is_torn_down)
@@ -363,7 +363,7 @@ class MemoryProfiler:
 
     @property
     def snapshot(self) -> HeapSnapshot:
-        """The snapshot of what the block allocated and still held at its end, also if it raised.
+        """The snapshot of the memory that the block allocated and still held at its end, even if it raised.
 
         RuntimeError: no block has finished yet.
         """

@@ -1,6 +1,6 @@
-"""Modules of the package that are in memory from its import on, and run when they are first needed.
+"""Modules of the package that are loaded when it is imported, and run when they are first needed.
 
-    import spprof ─► reads the compiled code of every module, and runs little of it
+    import spprof ─► reads the compiled code of every module, but runs little of it
     first use     ─► module("spprof.heap.snapshot").take ─► runs it, and what it imports, from that memory
 
 Starting a profiler needs little of the package. Reading a profile needs the rest, which takes several times as long to
@@ -8,8 +8,8 @@ run as to load. A kept module needs no file, descriptor, folder or finder any mo
 root directory, or this package may have been replaced on disk. Kept modules import each other, and the modules in
 STANDARD, from here, whatever ``sys.modules`` and ``sys.path`` contain.
 
-Fork: waits until a module that another thread runs for the first time is complete. Signals: a handler that needs the
-module it has interrupted runs that module itself; the first complete copy is the one that everyone uses.
+Fork: a fork waits until other threads have finished running modules for the first time. Signals: a handler that needs
+the module it has interrupted runs that module itself; the first complete copy is the one that everyone uses.
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ ROOMS = {
 SCRIPTS = "inflate.js data.js numbers.js tree.js sites.js graph.js words.js table.js timeline.js page.js".split()
 STYLES = ["report.css", "timeline.css"]
 ASSETS = ["page.html", *STYLES, *SCRIPTS]
-"""The files of the HTML page. The scripts are in the order in which they are joined: each uses those before it."""
+"""The files of the HTML page. The scripts are in the order in which they are joined: each may use those before it."""
 
 STANDARD: dict[str, ModuleType] = {"os": os, "os.path": os.path, "stat": stat, "sys": sys, "time": time}
-"""Modules of the standard library that kept modules import, by their names. Some are represented by their C part, which
-is all that spprof uses of them: the rest imports a good deal.
+"""Modules of the standard library that kept modules import, by name. Some are represented by their C part, which is all
+that spprof uses of them: their Python part imports many other modules.
 """
 
 IMPORTED_NS = time.time_ns()
-"""When the package was imported, in a process that watches a program."""
+"""The time at which the package was imported, in a process that watches a program."""
 
 _package = sys.modules["spprof"]
 _folder = os.path.dirname(__file__)
@@ -81,7 +81,7 @@ _running: dict[str, ModuleType] = {}
 
 
 class _Kept:
-    """The path, code and spec that it takes to run a module."""
+    """The path, code and spec that are needed to run a module."""
 
     def __init__(self, path: str, code: bytes | CodeType, spec: ModuleSpec | None = None) -> None:
         self._path = path
@@ -196,7 +196,7 @@ def _keep_frozen_assets(folder: str) -> None:
 
 
 class _Module:
-    """Stands for a module until one of its attributes is needed."""
+    """A stand-in for a module until one of its attributes is needed."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -206,13 +206,13 @@ class _Module:
 
 
 def module(name: str) -> Any:
-    """Return a stand-in for the module of that dotted name: its attributes are the module's."""
+    """Return a stand-in for the module of that dotted name. Its attributes are the module's."""
     return _Module(name)
 
 
 def asset(name: str) -> bytes | None:
-    """Return a file of the HTML page; None if the program was frozen without it. The command, which keeps nothing in
-    advance, reads the file now.
+    """Return a file of the HTML page; None if the program was frozen without it. The command line loads nothing in
+    advance, so there the file is read now.
     """
     if not _assets:
         _keep_assets()
@@ -228,8 +228,8 @@ def load(name: str) -> ModuleType:
 
 
 def run_all() -> None:
-    """Run every kept module now: if every allocation is sampled, all of the modules' allocations would be sampled
-    later.
+    """Run every kept module now. If every allocation is sampled, running them later would sample all of their
+    allocations.
     """
     for name in _kept:
         load(name)

@@ -2,7 +2,7 @@
 
     dataclass, replace    like those of ``dataclasses``, which imports ``inspect`` and ``ast`` and compiles each class
     NamedTuple            like that of ``typing``
-    cached_property       like that of ``functools``, without its lock (up to Python 3.11), which a forked child might
+    cached_property       like that of ``functools``, without its lock (3.11 and earlier), which a forked child might
                           find locked forever
     suppress              like that of ``contextlib``, which imports ``collections`` and ``functools``
 
@@ -40,7 +40,7 @@ class _Factory:
 
 
 class _Shape:
-    """The fields of a class, those of its bases first, and their defaults."""
+    """The fields of a class, inherited fields first, and their defaults."""
 
     def __init__(self, cls: type) -> None:
         self.annotations: dict[str, Any] = {}
@@ -143,7 +143,7 @@ def _replaced(self: Any, /, **changes: Any) -> Any:
 
 
 class _OfDataclass:
-    """The attributes by which ``dataclasses`` recognizes its classes, made when it asks for them."""
+    """The attributes by which ``dataclasses`` recognizes its classes. They are created when it asks for them."""
 
     def __init__(self, name: str, shape: _Shape, flags: dict[str, bool]) -> None:
         self._name = name

@@ -1,5 +1,5 @@
-"""Memory kept in reserve for looking at a profile when the program has run out of it: that is when a profile matters
-most.
+"""Memory kept in reserve, so that a profile can still be read when the program has run out of memory: that is when a
+profile matters most.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ class Frame:
     """One frame of a stack.
 
     A frame that stands for something other than code has a name in angle brackets and line 0: ``<native>`` is a stack
-    of which nothing is known, ``<cut>`` the omitted callers of a depth-limited stack.
+    about which nothing is known, ``<cut>`` the omitted callers of a depth-limited stack.
     """
 
     function: str
@@ -38,7 +38,7 @@ class AllocationSample:
 
     address: int
     size: int
-    """Bytes that the program asked for."""
+    """Requested size in bytes."""
     estimated_bytes: float
     """Bytes of the heap that this sample stands for: size / p, where p is its probability of being sampled. Never less
     than ``size``. Not rounded, so that sums stay unbiased.
@@ -46,13 +46,13 @@ class AllocationSample:
     estimated_objects: float
     """Blocks of the heap that this sample stands for: 1 / p."""
     sampling_rate_bytes: int
-    """Mean bytes between samples under which it was drawn; 0 = every allocation was sampled."""
+    """Mean bytes between samples when this sample was drawn; 0 = every allocation was sampled."""
     timestamp_ns: int
     """Time of the allocation: wall clock, nanoseconds since the epoch."""
     thread_id: int
     """The kernel's id of the allocating thread (``threading.get_native_id()``)."""
     stack: tuple[Frame, ...]
-    """Leaf first, never empty. Samples of one stack share one tuple."""
+    """Leaf first, never empty. Samples with the same stack share one tuple."""
     resident_bytes: int | None = None
     """How much of a block of 128 KiB or more was in memory: bytes of its pages that were written to and are not swapped
     out. None for smaller blocks, and if the kernel does not report it (no ``/proc``, or no permission to read it).
@@ -73,9 +73,11 @@ class Mapping:
     if the kernel does not report it.
     """
     timestamp_ns: int
-    """When it was mapped, or last grew: wall clock, nanoseconds since the epoch. 0: before the profiler's start."""
+    """When it was mapped, or last grew: wall clock, nanoseconds since the epoch. 0: before the profiler started."""
     thread_id: int
-    """The kernel's id of the thread that mapped it (``threading.get_native_id()``). 0: before the profiler's start."""
+    """The kernel's id of the thread that mapped it (``threading.get_native_id()``). 0: mapped before the profiler
+    started.
+    """
     thread_name: str
     """The thread's name in Python, else the kernel's name for it; "" if the thread has ended or is unknown."""
     stack: tuple[Frame, ...]
@@ -99,23 +101,23 @@ class ResidentPart(NamedTuple):
 
     name: str
     """``python_objects``: Python's small blocks (pymalloc) in use. ``native_blocks``: malloc's blocks in use, including
-    Python's larger ones. ``rounding``: what those blocks take beyond what was requested, estimated from the blocks
-    allocated since the profiler's start; included in the first two if malloc is not glibc's. ``mapped``: what the
-    program mapped itself. ``malloc_free``, ``pymalloc_free``: free memory kept by malloc and by Python's pools.
-    ``thread_stacks``. ``files``: code and data of files, as far as they are in the process's memory. ``profiler``: the
+    Python's larger ones. ``rounding``: the memory that those blocks take beyond the requested sizes, estimated from the
+    blocks allocated since the profiler's start; included in the first two if malloc is not glibc's. ``mapped``: what
+    the program mapped itself. ``malloc_free``, ``pymalloc_free``: free memory kept by malloc and by Python's pools.
+    ``thread_stacks``. ``files``: code and data of mapped files that are in the process's memory. ``profiler``: the
     engine's own memory.
     """
     bytes: int
-    """Bytes in memory, counted by the process's resident pages."""
+    """Resident bytes, counted from the process's resident pages."""
     remedy: str | None
-    """How to release it; None if there is nothing to suggest."""
+    """How to release the memory; None if there is nothing to suggest."""
 
 
 class UnclaimedMemory(NamedTuple):
     """A region of the process's memory that no part accounts for."""
 
     name: str
-    """Its name as the kernel lists it; ``anonymous`` and its permissions if it has none."""
+    """Its name in the kernel's list; ``anonymous`` and its permissions if it has none."""
     bytes: int
     """Bytes in memory."""
 
@@ -132,7 +134,7 @@ PART_TEXTS = {
     "profiler": "the profiler's own tables",
     "unexplained": "RSS minus all parts",
 }
-"""Descriptions of the parts. A part that is not listed here goes by its name."""
+"""Descriptions of the parts. A part that is not listed here is shown by its name."""
 
 UNEXPLAINED = "unexplained"
 
@@ -152,14 +154,14 @@ class ResidentMemory:
     """Memory use of the process's control group: all its processes and the file cache."""
     cgroup_limit_bytes: int | None
     parts: tuple[ResidentPart, ...]
-    """The largest first."""
+    """The parts, largest first."""
     unexplained_bytes: int
     """``rss_bytes`` minus all parts; negative if parts count pages that are not in memory."""
     returnable_bytes: int = 0
     """Bytes that ``spprof.memprof.trim()`` would release: whole free pages that malloc keeps."""
     lazy_free_bytes: int | None = 0
-    """Bytes released with MADV_FREE, as jemalloc does: in memory until the kernel needs the pages. None as
-    ``pss_bytes``.
+    """Bytes released with MADV_FREE, as jemalloc does: they stay in memory until the kernel needs the pages. None under
+    the same conditions as ``pss_bytes``.
     """
     anonymous_bytes: int = 0
     """The part of ``rss_bytes`` that no file backs."""
@@ -167,11 +169,11 @@ class ResidentMemory:
     malloc_heaps: int = 0
     """The number of heaps that malloc has created: 1, or more if threads allocate."""
     unclaimed: tuple[UnclaimedMemory, ...] = ()
-    """If more than a tenth of ``anonymous_bytes`` is unexplained: the largest regions that no part accounts for."""
+    """The largest regions that no part accounts for, if more than a tenth of ``anonymous_bytes`` is unexplained."""
 
     @property
     def is_explained(self) -> bool:
-        """Whether at most a tenth of the anonymous memory is unexplained or counted twice."""
+        """True if at most a tenth of the anonymous memory is unexplained or counted twice."""
         return abs(self.unexplained_bytes) * 10 <= self.anonymous_bytes
 
     def part(self, name: str) -> int:
@@ -179,11 +181,11 @@ class ResidentMemory:
         return sum(part.bytes for part in self.parts if part.name == name)
 
     def __str__(self) -> str:
-        """Return a line for each part, with its remedy."""
+        """Return the parts as text, one line each, with their remedies."""
         return "\n".join([self.headline(), *self.rows(), *self.sentences()])
 
     def document(self) -> dict[str, object]:
-        """Return all of it as a document for JSON."""
+        """Return the whole report as a document for JSON."""
         return {
             "rss": self.rss_bytes,
             "pss": self.pss_bytes,
@@ -228,7 +230,7 @@ class ResidentMemory:
         return line.rstrip()
 
     def sentences(self) -> list[str]:
-        """Return what a reader needs to know besides the parts, one sentence each."""
+        """Return what a reader needs to know besides the parts, one sentence per fact."""
         told = []
         if self.lazy_free_bytes:
             told.append(
@@ -262,7 +264,7 @@ class MemoryPool:
     allocator: str
     """``"mimalloc"`` or ``"jemalloc"``."""
     bytes: int
-    """Bytes in use, by the library's own count."""
+    """Bytes in use, according to the library."""
 
 
 @dataclass(frozen=True)
@@ -282,22 +284,24 @@ class FramePointerHealth:
     truncation_rate: float
     """Share of truncated stacks, 0 to 1."""
     confidence: str
-    """``"high"`` (less than 5 % truncated), ``"medium"`` (less than 20 %) or ``"low"``, also if there are no stacks."""
+    """``"high"`` (less than 5 % truncated), ``"medium"`` (less than 20 %) or ``"low"``. It is also ``"low"`` if there
+    are no stacks.
+    """
     recommendation: str | None
     """The remedy; None if the confidence is high."""
 
 
 @dataclass(frozen=True)
 class MemProfStats:
-    """The profiler's counters at one moment. All are zero before the first start."""
+    """The profiler's counters at one point in time. All are zero before the first start."""
 
     total_samples: int
-    """Samples ever kept: always ``live_samples + freed_samples``."""
+    """Samples kept so far: always ``live_samples + freed_samples``."""
     live_samples: int
     """Samples whose block has not been freed."""
     freed_samples: int
     unique_stacks: int
-    """Distinct stacks among all samples ever kept; one that left the table and came back counts again."""
+    """Distinct stacks among all samples kept so far; one that left the table and came back counts again."""
     estimated_heap_bytes: int
     """Estimated live bytes."""
     peak_heap_bytes: int
@@ -305,7 +309,7 @@ class MemProfStats:
     own memory.
     """
     heap_map_load_percent: float
-    """Live samples in percent of the live table's maximum."""
+    """Live samples as a percentage of the live table's capacity."""
     sampling_rate_bytes: int
     """The latest sampling interval: mean bytes between samples; 0 = every allocation."""
     native_mode: str
@@ -313,23 +317,23 @@ class MemProfStats:
     dropped_samples: dict[str, int]
     """Lost samples by reason. Every reason is listed, with 0 if nothing was lost."""
     collisions: int
-    """Samples at an address that was still listed as live: a free was missed, and the older sample ended."""
+    """Samples whose address was still listed as live: a free was missed, so the older sample was ended."""
     evicted_stacks: int = 0
     """Stacks without live samples that left the stack table; one that comes back counts again."""
     folded_bytes: int = 0
-    """Estimated bytes ever allocated at those stacks; reports list them under ``<stacks no longer kept>``."""
+    """Estimated bytes allocated so far at those stacks; reports list them under ``<stacks no longer kept>``."""
     unkept_samples: int = 0
-    """Samples of new stacks that ever found the stack table full; reports list them under ``<stacks table full>``."""
+    """Samples of new stacks that found the stack table full; reports list them under ``<stacks table full>``."""
     marked_codes: int = 0
     """Samples whose Python frames found the code table full; they are listed as ``<code table full>``."""
     thinned_samples: int = 0
     """Live samples that were dropped because their table was full; others stand for them. Counted as freed."""
     thinned_rate_bytes: int = 0
-    """Least mean bytes between samples since the table of live samples became full; 0: it was never full."""
+    """Minimum of the mean bytes between samples since the table of live samples became full; 0: it was never full."""
     lost_bytes: int = 0
     """Estimated bytes that lost samples stood for: they may be live, and no estimate includes them."""
     unlisted_mappings: int = 0
-    """Mappings of the program that ever found the mapping table full."""
+    """Mappings of the program that found the mapping table full."""
     sampling_budget_percent: float | None = None
     """Percent of one core that samples may cost, from the latest start; None: there is no budget."""
     sampling_cost_ns: int = 0
@@ -356,7 +360,7 @@ class SiteDifference:
     delta_objects: int
     """Change of the estimated live blocks."""
     significant: bool
-    """Whether the interval excludes "no change"."""
+    """True if the interval excludes "no change"."""
     old_bytes: int
     """Estimated live bytes in the earlier snapshot."""
     new_bytes: int
@@ -377,19 +381,21 @@ class SiteGrowth:
     high: float | None
     """Upper end of the 95 % interval of the slope."""
     verdict: str
-    """``"growing"``: old blocks accumulate and are not freed. ``"filling"``: they accumulated, but ever more slowly.
-    ``"steady"``. ``"unknown"``: there is too little data to decide.
+    """``"growing"``: old blocks accumulate and are not freed. ``"filling"``: they accumulated, but more and more
+    slowly. ``"steady"``. ``"unknown"``: there is too little data to decide.
     """
     oldest_seconds: float
-    """Age of the oldest live block that was sampled; 0 if none is live at the end."""
+    """Age of the oldest sampled block that is live; 0 if none is live at the end."""
     freed_shares: tuple[tuple[float, float], ...]
-    """Pairs of an age in seconds and the estimated share of freed bytes among those allocated at least that long ago.
-    No age exceeds the length of the series.
+    """Pairs of an age in seconds and the estimated fraction of bytes freed among the blocks allocated at least that
+    long ago. No age exceeds the length of the series.
     """
     samples_to_decide: int | None = None
-    """If unknown: how many more samples would decide in 90 of 100 cases."""
+    """If the verdict is unknown: how many more samples would be enough to decide in 90 of 100 cases."""
     seconds_to_decide: float | None = None
-    """If unknown, and blocks of the series stayed: how many more seconds a decision takes if that continues."""
+    """If the verdict is unknown, and blocks of the series stayed: how many more seconds would be needed to decide if
+    that continues.
+    """
 
 
 # ---- CPU
@@ -397,10 +403,11 @@ class SiteGrowth:
 
 @dataclass(frozen=True)
 class CpuSample:
-    """One sample of the CPU profiler: where a thread was, and how much time that stands for."""
+    """One sample of the CPU profiler: where a thread was, and how much time the sample stands for."""
 
     timestamp_ns: int
-    """Time of the sample: wall clock, nanoseconds since the epoch. For time that no sample covers, the profile's end.
+    """Time of the sample: wall clock, nanoseconds since the epoch. For time that no sample covers, the end of the
+    profile.
     """
     thread_id: int
     """The kernel's id of the thread (``threading.get_native_id()``); 0 if it stands for no single thread."""
@@ -409,7 +416,7 @@ class CpuSample:
     weight_ns: int
     """Time that the thread used since its previous sample: CPU time, or wall-clock time in mode ``"wall"``."""
     frames: tuple[Frame, ...]
-    """Leaf first, never empty. Samples of one stack share one tuple."""
+    """Leaf first, never empty. Samples with the same stack share one tuple."""
 
 
 @dataclass(frozen=True)
@@ -443,7 +450,7 @@ class CpuThread:
 
 @dataclass(frozen=True)
 class CpuStats:
-    """The CPU profiler's counters, of the running profile or of the last one. All are zero before the first start.
+    """The CPU profiler's counters, for the running profile or the last one. All are zero before the first start.
 
     Times are in nanoseconds.
     """
@@ -469,7 +476,7 @@ class CpuStats:
     threads: int
     """Threads seen so far."""
     dropped_samples: dict[str, int]
-    """Samples that were not taken, by reason; every reason is listed. No time is lost: the thread's next sample
+    """Samples that were not taken, by reason. Every reason is listed. No time is lost, because the thread's next sample
     includes it.
     """
 
@@ -480,5 +487,5 @@ class CpuStats:
 
     @property
     def overhead_percent(self) -> float:
-        """``overhead_ns`` in percent of ``process_ns``."""
+        """``overhead_ns`` as a percentage of ``process_ns``."""
         return 100.0 * self.overhead_ns / self.process_ns if self.process_ns else 0.0

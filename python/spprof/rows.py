@@ -1,4 +1,6 @@
-"""The types of the rows that users get as plain dicts. Loaded on demand, since only type checkers need them."""
+"""The types of the rows that users get as plain dicts. This module is loaded on demand, since only type checkers need
+it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ class TopAllocator(TypedDict):
     native_function: str | None
     """The innermost native function beneath that line; None if the line itself allocated."""
     resident_bytes: int | None
-    """Estimated bytes of it that are in memory; None if unknown."""
+    """Estimated bytes that are resident in memory; None if unknown."""
 
 
 class TopMapping(TypedDict):
@@ -47,11 +49,13 @@ class TopFunction(TypedDict):
     function: str
     file: str
     line: int
-    """The function's line that used most time itself; if it only called others, the line that used most with them."""
+    """The function's line that used the most time itself; if the function only called others, the line that used the
+    most time including calls.
+    """
     own_ns: int
     """Time used by the function itself and by the native code beneath it."""
     total_ns: int
     """Time used by the function and everything that it called."""
     own_percent: float
-    """In percent of the whole profile."""
+    """As a percentage of the whole profile."""
     total_percent: float

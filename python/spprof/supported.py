@@ -1,5 +1,5 @@
-"""Refuses a Python that this package cannot profile, before the extension is loaded: on a free-threaded Python, loading
-it would already turn the GIL on.
+"""The check that this package can profile the running Python. It comes before the extension is loaded: on a
+free-threaded Python, loading alone would turn the GIL on.
 
 The extension itself compares the interpreter's data layout with the one that it was built for.
 """

@@ -19,7 +19,7 @@ def human_bytes(count: int) -> str:
 
 
 def size_of(text: str) -> int:
-    """Return the bytes that a text means, in binary units: ``"1G"``, ``"1.5GiB"``, ``"500M"``, ``"4096"``.
+    """Return the number of bytes that a text means, in binary units: ``"1G"``, ``"1.5GiB"``, ``"500M"``, ``"4096"``.
 
     ValueError: it is not a size above 0.
     """
@@ -69,7 +69,7 @@ def sampling_text(period: int, unit: str = "bytes") -> str:
 
 
 def share_text(part: int, whole: int) -> str:
-    """Format ``part`` in percent of ``whole``: ``"12.3 %"``, ``"100 %"``, ``"< 0.1 %"``; ``""`` if ``whole`` is 0."""
+    """Format ``part`` as a percentage: ``"12.3 %"``, ``"100 %"``, ``"< 0.1 %"``; ``""`` if ``whole`` is 0."""
     if whole <= 0:
         return ""
     if part == 0:
@@ -82,8 +82,9 @@ def share_text(part: int, whole: int) -> str:
 
 
 def whole_number(text: str | None) -> int | None:
-    """Return the integer in a text from a file, digits with or without a sign. None if it is not one, or has more
-    digits than any counter: files come from anywhere, and Python refuses to parse numbers of thousands of digits.
+    """Return the integer in a text from a file, digits with or without a sign. None if the text is not an integer, or
+    has more digits than any counter could have: files come from anywhere, and Python refuses to parse numbers with
+    thousands of digits.
     """
     if text is None or len(text) > _DIGITS_MOST:
         return None
@@ -92,7 +93,7 @@ def whole_number(text: str | None) -> int | None:
 
 
 def percent(part: int, whole: int) -> float:
-    """Return ``part`` in percent of ``whole``; 0 if ``whole`` is 0."""
+    """Return ``part`` as a percentage of ``whole``; 0 if ``whole`` is 0."""
     return 100.0 * part / whole if whole else 0.0
 
 
@@ -121,8 +122,8 @@ def visible(name: str, forbidden: str = "") -> str:
 
 
 def spelled(path: str) -> str:
-    r"""Return ``path`` with the escapes that ``visible`` uses for bytes made unambiguous: a name with the four
-    characters ``\xe9`` is not the name with that byte, so it becomes ``\x5cxe9`` in files.
+    r"""Return ``path`` with the escapes that ``visible`` uses for bytes made unambiguous: a name that contains the four
+    characters ``\xe9`` differs from a name that contains that byte, so it becomes ``\x5cxe9`` in files.
     """
     parts = path.split("\\x")
     for at in range(1, len(parts)):
@@ -154,7 +155,7 @@ def _sign(value: int) -> str:
 
 
 def _without_zero(text: str) -> str:
-    """Return ``"512 KiB"`` for ``"512.0 KiB"``, ``"1 s"`` for ``"1.00 s"``: chosen values are mostly whole."""
+    """Return ``"512 KiB"`` for ``"512.0 KiB"``, ``"1 s"`` for ``"1.00 s"``: chosen values are usually whole."""
     number, unit = text.split(" ", 1) if " " in text else (text, "")
     whole, _, decimals = number.partition(".")
     number = whole if decimals.strip("0") == "" else number

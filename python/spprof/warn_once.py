@@ -1,4 +1,4 @@
-"""Warnings that a process gives once, at the program's line that called us."""
+"""Warnings that a process gives once, at the line of the program that called us."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spprof import _engine
 def warn_once(key: str, words: str) -> None:
     """Give the RuntimeWarning, unless one with the same key was given before.
 
-    If a filter turns warnings into errors, say nothing: the program must continue.
+    If a filter turns warnings into errors, give no warning: the program must continue.
     """
     first = object()
     if _engine.kept().setdefault(key, first) is not first:
@@ -23,7 +23,7 @@ def warn_once(key: str, words: str) -> None:
 
 
 def _our_depth() -> int:
-    """Return how many functions of this package called each other, as ``stacklevel`` of the caller counts."""
+    """Return the number of this package's functions on the call stack, as the caller's ``stacklevel`` counts them."""
     depth, frame = 1, sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("spprof."):
         depth, frame = depth + 1, frame.f_back

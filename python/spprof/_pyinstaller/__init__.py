@@ -1,4 +1,4 @@
-"""PyInstaller's hooks for this package, which it finds through the entry point ``pyinstaller40``."""
+"""The PyInstaller hooks of this package. PyInstaller finds them through the entry point ``pyinstaller40``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How long ago blocks were allocated: in bands, so that equal stacks of a file still add up.
+"""How long ago blocks were allocated. Ages are in bands, so that equal stacks in a file still add up.
 
-    now - time of a sample ─► band ─► label "age" in a file: the least age in the band, in seconds
+    now - time of a sample ─► band ─► label "age" in a file: the minimum age in the band, in seconds
                                   ─► Ages: bytes by band ─► the oldest, the median
-    --older-than AGE ─► the bands from AGE on ─► a profile of those blocks alone
+    --older-than AGE ─► the bands from AGE up ─► a profile of only those blocks
 
 Bands begin at ages that people name: 1, 2, 5, 10, 30 seconds, and so on up to years.
 """
@@ -30,10 +30,10 @@ BANDS: Final = (
 """The age at which each band begins, in seconds; it ends where the next one begins."""
 
 HELD: Final = (INUSE_SPACE, INUSE_OBJECTS, *MAPPED_TYPES, RESIDENT_SPACE)
-"""The sample types of what is held now, which have ages."""
+"""The sample types of memory that is held now. These have ages."""
 
 OLDER_THAN: Final = "older_than"
-"""Key of the comment with the least age, in seconds, of everything in a profile; files have no such comment."""
+"""Key of the comment with the minimum age, in seconds, of everything in a profile. Files have no such comment."""
 
 _UNITS = (("d", _DAY), ("h", _HOUR), ("min", _MINUTE), ("s", 1))
 _UNIT_OF = {"s": 1, "m": _MINUTE, "min": _MINUTE, "h": _HOUR, "d": _DAY}
@@ -47,7 +47,7 @@ def limits(now_ns: int) -> list[int]:
 
 
 def band_of(time_ns: int, of_now: list[int]) -> int:
-    """Return the least age, in seconds, of the band of a block allocated at ``time_ns``. ``of_now``: the result of
+    """Return the minimum age, in seconds, of the band of a block allocated at ``time_ns``. ``of_now``: the result of
     ``limits``.
     """
     return BANDS[len(of_now) - bisect_right(of_now, time_ns - 1)]
@@ -60,7 +60,7 @@ class Ages:
 
     def __init__(self) -> None:
         self.by_band: dict[int, int] = {}
-        """Least age in seconds: bytes."""
+        """Bytes, keyed by the minimum age of the band in seconds."""
 
     def add(self, band: int, value: int) -> None:
         """Add ``value`` bytes to a band."""
@@ -68,12 +68,12 @@ class Ages:
 
     @property
     def oldest(self) -> int | None:
-        """The least age of the oldest band that holds anything, in seconds; None if nothing is held."""
+        """The minimum age of the oldest band that holds anything, in seconds; None if nothing is held."""
         return max((band for band, value in self.by_band.items() if value > 0), default=None)
 
     @property
     def median(self) -> int | None:
-        """The least age of the band that contains the median byte, in seconds; None if nothing is held."""
+        """The minimum age of the band that contains the median byte, in seconds; None if nothing is held."""
         whole, so_far = sum(self.by_band.values()), 0
         for band in sorted(self.by_band):
             so_far += self.by_band[band]
@@ -83,8 +83,8 @@ class Ages:
 
 
 def age_of(sample: Sample) -> int | None:
-    """Return the least age of a sample's band, in seconds; None if it has none, like freed memory, and files of other
-    tools.
+    """Return the minimum age of a sample's band, in seconds; None if it has no age, like freed memory and samples in
+    other tools' files.
     """
     return next((label.number for label in sample.labels if label.key == AGE and label.text is None), None)
 
@@ -95,7 +95,7 @@ def tells_ages(profile: Profile) -> bool:
 
 
 def older_than(profile: Profile, seconds: float) -> Profile:
-    """Return a profile of the live blocks and mappings in the bands from ``beginning(seconds)`` on, and nothing else. A
+    """Return a profile of the live blocks and mappings in the bands from ``beginning(seconds)`` up, and nothing else. A
     comment records that age.
     """
     first = beginning(seconds)
@@ -121,7 +121,7 @@ def age_text(seconds: int | None) -> str:
 
 
 def span_text(seconds: int) -> str:
-    """Format the beginning of a band, in the largest unit of which it is a whole number."""
+    """Format the beginning of a band in the largest unit that gives a whole number."""
     name, size = next(unit for unit in _UNITS if (seconds % unit[1] == 0 and seconds >= unit[1]) or unit[1] == 1)
     return f"{seconds // size} {name}"
 

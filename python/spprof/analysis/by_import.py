@@ -1,4 +1,4 @@
-"""A profile summed up by import.
+"""A profile, totalled by import.
 
     <module> (app.py:1) ─► import json ─► <module> (json/__init__.py:106) ─► import json.decoder ─► …
                            total: everything beneath it            own part of json.decoder: down to the next import
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spprof.results import Frame
 
 SEVERAL = "<one of several>"
-"""Stands for a module that was still being loaded when its line could have been importing any of several modules."""
+"""Stands for a module that was still being loaded by a line that may have been importing any of several modules."""
 
 _NOWHERE = SiteKey("", "", 0)
 
@@ -32,10 +32,11 @@ class Import(NamedTuple):
     file: str
     """The module's file; "" if unknown."""
     importer: SiteKey
-    """The line that imported it; if there are several, the one with the largest cost. Without a file if none is known.
+    """The line that imported it or, if there are several, the one with the largest cost. It has no file if the line is
+    unknown.
     """
     own: Sums
-    """Excludes what the module imports in turn."""
+    """Excludes the modules that this module imports in turn."""
     total: Sums
 
 

@@ -1,4 +1,4 @@
-"""A profile summed up by the labels of its samples: the process, the thread."""
+"""A profile, totalled by the labels of its samples: the process, the thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def by_label(tally: Tally, name_of: Callable[[tuple[Label, ...]], str]) -> dict[str, Sums]:
-    """Return the sums of the samples by name; ``name_of`` makes the name from their labels. Empty sums are left out."""
+    """Return the sums of the samples, keyed by a name that ``name_of`` makes from their labels. Empty sums are left
+    out.
+    """
     add = adder(tally.profile, tally.index)
     groups: dict[str, Sums] = {}
     names: dict[tuple[Label, ...], str] = {}

@@ -1,12 +1,12 @@
-"""A profile summed up by site: what each site holds itself, and what it holds including everything that it calls.
+"""A profile, totalled by site: what each site holds itself, and what it holds including everything that it calls.
 
     stack:   leaf ◄──────────────────── root
               │ own: the innermost Python frame (the innermost frame of all if there is none)
               └─ total: every different site of the stack, once
 
-Values of live bytes are exact if the samples can be split into blocks (``spprof.analysis.sample_weights``), and then
-have intervals, as values at the peak have. Times come with the number of samples behind them, and so with how far two
-runs may differ by chance.
+Values of live bytes are exact if the samples can be split into blocks (``spprof.analysis.sample_weights``). They then
+have intervals, like values at the peak. Times come with the number of samples behind them, which shows how far two runs
+may differ by chance.
 """
 
 from __future__ import annotations
@@ -72,12 +72,14 @@ class Tally:
         return whole
 
     def whole_interval(self, confidence: float = 0.95) -> tuple[int, int] | None:
-        """Return the interval of the whole, with room for what was never sampled; None if the sampling is unknown."""
+        """Return the interval of the whole, which allows for memory that was never sampled; None if it is unknown how
+        the values were sampled.
+        """
         return whole_interval(self.profile, self.value_type, self.whole, confidence)
 
     @cached_property
     def own(self) -> dict[SiteKey, Site]:
-        """By site, its own values."""
+        """Each site's own values."""
         keys = self.keys
         own: dict[SiteKey, Site] = {}
         for stack, amount in self.stacks.items():
@@ -100,7 +102,7 @@ class Tally:
 
     @cached_property
     def total(self) -> dict[SiteKey, int]:
-        """By site, its values including everything that it calls."""
+        """Each site's values, including everything that the site calls."""
         keys = self.keys
         names: list[SiteKey] = []
         number_of: dict[SiteKey, int] = {}
@@ -157,7 +159,7 @@ NOWHERE = SiteKey("<no stack>", "", 0)
 def whole_interval(
     profile: Profile, value_type: ValueType, whole: Sums, confidence: float = 0.95
 ) -> tuple[int, int] | None:
-    """Return the interval of everything that ``profile`` has of a type and whose sums are ``whole``: see
+    """Return the interval of everything of one type in ``profile``, whose sums are ``whole``. See
     ``Tally.whole_interval``.
     """
     if not (whole.is_drawn and has_interval(profile, value_type) and profile.period > 0):
@@ -166,7 +168,7 @@ def whole_interval(
 
 
 Row = tuple[SiteKey, Site, int]
-"""A site, what it holds itself, and what it holds including everything that it calls."""
+"""A site, with what it holds itself and what it holds including everything that it calls."""
 
 
 def ranked(tally: Tally, by: str) -> list[Row]:

@@ -1,13 +1,13 @@
-"""The change between two profiles, site by site, and whether it can be chance.
+"""The change between two profiles, site by site, and whether chance can explain it.
 
     OLD ─► each site: estimate, V, S ─┐
                                       ├─► change, its 95 % interval ─► excludes 0: significant
     NEW ─► each site: estimate, V, S ─┘
 
-The two are treated as independent: two runs, or two moments with nothing in common. For two moments of one process,
-blocks that lived through both count in both uncertainties, so the interval is wider than necessary; the process itself
-can do better (``HeapSnapshot.compare``). docs/sampling.md says how often a site that did not change is called
-significant.
+The two are treated as independent: two runs, or two snapshots with nothing in common. For two snapshots of one process,
+blocks that are live in both count in both uncertainties, so the interval is wider than necessary. The process itself
+can compute a narrower one (``HeapSnapshot.compare``). docs/sampling.md gives the probability that an unchanged site is
+called significant.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Change(NamedTuple):
     new: int
     delta: int
     interval: tuple[int, int] | None
-    """95 %; None if it is unknown how the values were sampled."""
+    """The 95 % interval; None if it is unknown how the values were sampled."""
 
     @property
     def is_significant(self) -> bool | None:
-        """Whether the interval excludes "no change"; None without an interval."""
+        """True if the interval excludes "no change"; None without an interval."""
         return None if self.interval is None else self.interval[0] > 0 or self.interval[1] < 0
 
 

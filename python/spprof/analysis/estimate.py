@@ -8,10 +8,10 @@ stands for ``w = s/p`` bytes and ``1/p`` objects, which makes every sum of weigh
     b = z**2 S / V               0 where V is 0
 
 the interval is ``Y + b/2 -+ sqrt(z**2 V + b**2/4)``, with ``z`` the normal quantile of the confidence: the true values
-``t`` with ``(Y - t)**2 <= z**2 (V + (S/V)(t - Y))``. It never starts below what was seen, the bytes of the samples
-themselves. docs/sampling.md has the derivation and the measured coverage.
+``t`` with ``(Y - t)**2 <= z**2 (V + (S/V)(t - Y))``. It never starts below the bytes of the samples themselves, which
+were certainly seen. docs/sampling.md has the derivation and the measured coverage.
 
-Everything here is pure arithmetic: no state, no errors but the ones stated.
+Everything here is pure arithmetic: there is no state, and there are no errors other than those stated.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _RATE_AT_0 = math.sqrt(math.pi / 2.0)
 
 
 def weigh(size: int, rate: int) -> tuple[float, float, float]:
-    """Return what one sample of ``size`` bytes, drawn at ``rate`` mean bytes between samples, stands for: (probability,
-    estimated bytes, estimated objects).
+    """Return what one sample of ``size`` bytes stands for if it was drawn at ``rate`` mean bytes between samples:
+    (probability, estimated bytes, estimated objects).
 
     Rate 0 samples every allocation: the sample stands for itself. (So does a block of 0 bytes, which no other rate ever
     samples.)
@@ -42,25 +42,26 @@ def weigh(size: int, rate: int) -> tuple[float, float, float]:
 
 
 def spread(size: int, rate: int) -> tuple[float, float]:
-    """Return what one sample adds to V and S: ``((1-p) w**2, (1-p)**2 w**3)``, in bytes**2 and bytes**3."""
+    """Return the contribution of one sample to V and S: ``((1-p) w**2, (1-p)**2 w**3)``, in bytes**2 and bytes**3."""
     probability, weight, _ = weigh(size, rate)
     missed = 1.0 - probability
     return missed * weight**2, missed**2 * weight**3
 
 
 def normal_quantile(confidence: float) -> float:
-    """Return the ``z`` for which a standard normal is between ``-z`` and ``z`` with probability ``confidence``.
+    """Return the ``z`` for which a standard normal variable is between ``-z`` and ``z`` with probability
+    ``confidence``.
 
     ValueError unless 0 < confidence < 1.
     """
     _check_confidence(confidence)
     if confidence == 0.95:
         return _Z_95
-    return _where(_within, confidence, 0.0)  # ``statistics`` has this, and imports fractions, decimal and random
+    return _where(_within, confidence, 0.0)  # ``statistics`` has this, but imports fractions, decimal and random
 
 
 def _where(rising: Callable[[float], float], level: float, below: float) -> float:
-    """Return where a rising function reaches ``level`` between ``below`` and ``_Z_MAX``, to the last bit."""
+    """Return the point from ``below`` to ``_Z_MAX`` at which a rising function reaches ``level``, to the last bit."""
     above = _Z_MAX
     while True:
         middle = (below + above) / 2.0
@@ -73,16 +74,16 @@ def _where(rising: Callable[[float], float], level: float, below: float) -> floa
 
 
 def _within(z: float) -> float:
-    """Return the probability that a standard normal is between ``-z`` and ``z``."""
+    """Return the probability that a standard normal variable is between ``-z`` and ``z``."""
     return math.erf(z / math.sqrt(2.0))
 
 
 def highest_quantile(renewals: float, level: float) -> float:
-    """Return the bound, in standard errors, that the highest of many errors of an estimate stays below with probability
-    ``level``.
+    """Return the bound, in standard errors, that the highest of many errors of an estimate does not reach with
+    probability ``level``.
 
-    ``renewals``: how often, on average, each sampled block was replaced by another while the estimate was watched; 0: a
-    single error, a standard normal. ValueError unless 0 < level < 1.
+    ``renewals``: how many times, on average, each sampled block was replaced by another while the estimate was watched.
+    0: there is a single error, which is standard normal. ValueError unless 0 < level < 1.
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must be between 0 and 1, not {level!r}")
@@ -99,8 +100,8 @@ def _highest_below(u: float, renewals: float) -> float:
 
 
 def low_reach(renewals: float, share: float, confidence: float = 0.95) -> float:
-    """Return how many standard errors below an estimate the low end of its interval is, if the moment was chosen as the
-    one at which a sum of many estimates, including this one, was highest.
+    """Return how many standard errors the low end of an interval is below its estimate, if the time of the estimate was
+    chosen because a sum of many estimates, including this one, was then highest.
 
     ``renewals``: see ``highest_quantile``. ``share``: the correlation of this estimate's error with that of the sum, to
     which only replaced blocks contribute: 1 if the estimate is the sum itself, 0 if no block of it was replaced.
@@ -119,22 +120,23 @@ _known_quantiles: dict[tuple[float, float], tuple[float, float]] = {}
 
 
 def highest_ends(renewals: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the median of the highest of many errors, and the value that it exceeds only as often as one end of an
-    interval may miss, in standard errors. ``renewals``: see ``highest_quantile``.
+    """Return, in standard errors, the median of the highest of many errors, and the value that the highest error
+    exceeds with the probability with which one end of an interval may miss. ``renewals``: see ``highest_quantile``.
     """
     known = _known_quantiles.get((renewals, confidence))
     if known is None:
         known = highest_quantile(renewals, 0.5), highest_quantile(renewals, (1.0 + confidence) / 2.0)
-        _known_quantiles.clear()  # the sites of one peak, which come one after the other, share them
+        _known_quantiles.clear()  # the sites of one peak share the result, and come one after the other
         _known_quantiles[renewals, confidence] = known
     return known
 
 
 def unseen_bytes(rate: float, confidence: float = 0.95) -> float:
-    """Return how many bytes may be in blocks that were never sampled: ``-ln((1-confidence)/2) * rate``, 3.69 R at 95 %.
+    """Return the number of bytes that may be in blocks that were never sampled: ``-ln((1-confidence)/2) * rate``, 3.69
+    R at 95 %.
 
-    Blocks of ``Y`` bytes together are all missed with probability ``exp(-Y/R)``, whatever their sizes. The result is
-    the ``Y`` at which that falls to (1-confidence)/2, the probability with which each end of an interval may miss.
+    Blocks with a total of ``Y`` bytes are all missed with probability ``exp(-Y/R)``, whatever their sizes. The result
+    is the ``Y`` at which that falls to (1-confidence)/2, the probability with which each end of an interval may miss.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -155,7 +157,7 @@ def interval(
 
     ``estimate``: Y. ``variance``: V. ``skewness``: S. ``seen``: bytes of the sampled blocks themselves, which certainly
     existed. If every sample was certain (V = 0), both ends are the estimate. ``renewals`` and ``share``: see
-    ``low_reach``, for an estimate at the moment at which the heap's was highest.
+    ``low_reach``. They are for an estimate at the time of the heap's highest estimate.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -191,11 +193,11 @@ def difference_interval(
 ) -> tuple[float, float]:
     """Return (low, high) in bytes for the change of a site between two snapshots of one process.
 
-    ``added`` and ``removed``: (V, S) over the samples that only the later, and only the earlier, snapshot holds;
-    samples in both cancel exactly. The variance is the sum of both. Away from zero, the interval is skewed as in
-    ``interval`` (upwards by what was added, downwards by what was removed). Towards zero it is not, because the side
-    without samples is not known to be empty: with plain ``z * sqrt(V)`` there, the interval excludes 0 exactly where
-    "nothing changed" must be rejected. The seen bytes give no lower end: both sides may hold more.
+    ``added``: (V, S) over the samples that are only in the later snapshot. ``removed``: the same for the earlier
+    snapshot. Samples in both cancel exactly. The variance is the sum of the two. Away from zero, the interval is skewed
+    as in ``interval`` (upwards by what was added, downwards by what was removed). Towards zero it is not, because the
+    side without samples is not known to be empty: with plain ``z * sqrt(V)`` on that side, the interval excludes 0
+    exactly if "nothing changed" must be rejected. The seen bytes give no lower bound, because both sides may hold more.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -211,9 +213,9 @@ def runs_difference_interval(
 ) -> tuple[float, float]:
     """Return (low, high) in bytes for the change of a site between two profiles that have no sample in common.
 
-    ``new`` and ``old``: (V, S) of the site in each. Both estimates are fully uncertain, so the variance is the sum of
-    both. Towards zero the interval reaches ``z * sqrt(V)``: it excludes 0 exactly where "nothing changed" must be
-    rejected, which happens to two equal runs with probability 1 - confidence. Away from zero it is skewed as in
+    ``new`` and ``old``: (V, S) of the site in each. Each estimate has its full uncertainty, so the variance is the sum
+    of the two. Towards zero, the interval reaches ``z * sqrt(V)``: it excludes 0 exactly if "nothing changed" must be
+    rejected. For two equal runs, that happens with probability 1 - confidence. Away from zero it is skewed as in
     ``interval``, by the larger side.
 
     ValueError unless 0 < confidence < 1.
@@ -226,12 +228,12 @@ def runs_difference_interval(
 
 
 def _bend(z: float, variance: float, skewness: float) -> float:
-    """Return b: by how much the interval leans towards more bytes."""
+    """Return b: the number of bytes by which the interval leans upwards."""
     return z * z * skewness / variance if variance > 0.0 else 0.0
 
 
 def _reach(z: float, variance: float, bend: float) -> float:
-    """Return how far the interval reaches from the estimate on the side to which it leans by ``bend``."""
+    """Return the distance from the estimate to the end of the interval, on the side to which it leans by ``bend``."""
     return bend / 2.0 + math.sqrt(z * z * variance + bend * bend / 4.0)
 
 

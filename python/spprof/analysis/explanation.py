@@ -1,4 +1,4 @@
-"""Why a heap profile shows little or nothing, and what to do about it.
+"""The reasons why a heap profile shows little or nothing, and the remedies.
 
 nothing was allocated · everything was freed: see the peak · few samples · only native code
 """
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FEW = 100
-"""Samples below which an interval extends by more than a fifth of the estimate on either side."""
+"""With fewer samples than this, an interval extends by more than a fifth of the estimate on either side."""
 
 NOTABLE = 1.2
-"""The peak is shown, or pointed at, first if it is at least this many times the live memory."""
+"""The peak is shown or mentioned first if it is at least this many times the live memory."""
 
 _FINER = 8
 
 
 class Remedies(NamedTuple):
-    """How the reader can ask for more, in the terms of the place where the result is read."""
+    """How the reader can ask for more, in terms that fit where the result is read."""
 
     peak: str
     allocated: str
@@ -47,7 +47,7 @@ def explanation(
 
     ``live``: number of samples shown. ``was_sampled``: whether there were others, of memory that has been freed.
     ``has_python``: whether any stack has a Python frame. ``rate``: mean bytes between samples. ``unseen``: if nothing
-    was sampled, the bytes below which the heap is with 97.5 % confidence.
+    was sampled, an upper bound on the heap's bytes with 97.5 % confidence.
     """
     if live == 0 and was_sampled:
         yield (
@@ -67,7 +67,9 @@ def explanation(
 
 
 def finer(rate: int, remedies: Remedies) -> str:
-    """Return the end of a sentence that names a finer sampling interval; "" if every allocation is sampled already."""
+    """Return the end of a sentence that suggests a shorter sampling interval; "" if every allocation is already
+    sampled.
+    """
     if rate <= 1:
         return ""
     lower = rate // 1024 // _FINER

@@ -1,10 +1,10 @@
-"""Two moments of one process between which stacks have left the engine's table.
+"""Two snapshots of one process between which stacks have left the engine's table.
 
     OLD:  a 10  b 5                          a 10  b 0   <stacks no longer kept> 5
     NEW:  a 12       <stacks no longer kept> 8            ─► change: a +2, <stacks no longer kept> +3, and no −5 at b
 
-The total of the marked stack in NEW includes everything that was ever allocated at stacks that left. The same is done
-to OLD before the two are compared, so that no total seems to shrink.
+In NEW, the total of the marked stack includes everything that was ever allocated at stacks that have left. OLD is
+changed in the same way before the two are compared, so that no total seems to shrink.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MARKED_NAMES = ((STACKS_EVICTED, "", 0),)
 
 
 class _Allocated(NamedTuple):
-    """Everything ever allocated at a stack."""
+    """Everything that was ever allocated at a stack."""
 
     stack: tuple[int, ...]
     values: list[int]
@@ -38,7 +38,8 @@ class _Allocated(NamedTuple):
 def with_folding_of(old: Profile, new: Profile) -> Profile:
     """Return ``old`` with its allocations at stacks that ``new`` no longer keeps moved to ``STACKS_EVICTED``.
 
-    Return ``old`` unchanged if ``new`` has no such stacks, or if they hold less than that: then these are two runs.
+    Return ``old`` unchanged if ``new`` has no such stacks. Also return it unchanged if their total in ``new`` is
+    smaller: the two are then different runs.
     """
     columns = [one for one in ALLOC_TYPES if one in old.sample_types and one in new.sample_types]
     if not (columns and old.is_heap and new.is_heap and shortages_of(new).evicted_stacks):
@@ -65,7 +66,7 @@ def _values(allocated: dict[Names, _Allocated], nothing: list[int]) -> list[int]
 
 
 def _by_names(profile: Profile, columns: Sequence[ValueType]) -> dict[Names, _Allocated]:
-    """Return the allocations by the names that a reader sees of a stack."""
+    """Return the allocations, keyed by the names that a reader sees in a stack."""
     places = [profile.sample_types.index(one) for one in columns]
     names_of: dict[tuple[int, ...], Names] = {}
     found: dict[Names, _Allocated] = {}

@@ -1,13 +1,14 @@
 """Which sites grow over a series of snapshots of one process, how fast, and whether their old blocks are ever freed.
 
-    snapshots ─► stays: which samples came when, and when they were gone
+    snapshots ─► stays: when samples appeared, and when they were gone
                    ├─► slope of the live bytes, and its 95 % interval
                    ├─► allocated and still live, by age ─► freed_shares
-                   └─► old blocks: do they become more? are they kept? does that slow down? ─► verdict
+                   └─► old blocks: do they increase? are they kept? does it slow down? ─► verdict
 
-A sample in two snapshots is the same draw in both, so its coming and going adds to the variance of a slope only what it
-contributes to the slope. That needs no serial numbers: a block that was allocated before a snapshot, and is live after
-it, was live in it. It only needs to be known between which two snapshots each block was allocated.
+A sample in two snapshots is the same draw in both, so its appearance and disappearance add to the variance of a slope
+only what the sample contributes to the slope. This needs no serial numbers: a block that was allocated before a
+snapshot and is live after it was also live in it. It is enough to know between which two snapshots each block was
+allocated.
 
 docs/sampling.md, "Growth", has the derivation, and tests/nightly/GROWTH.md the results.
 """
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from spprof.analysis.sites import SiteKey
 
     _Rate = tuple[Optional[float], Optional[float], Optional[float]]
-    """Bytes per second, and the ends of its interval."""
+    """Bytes per second: the slope, and the ends of its interval."""
     _Stay = tuple[int, int, int, "Cohort"]
     """(born, first, end, cohort): samples that were allocated in the interval that ends with snapshot ``born``, and
     that are in all snapshots from ``first`` up to, but not including, ``end``.
@@ -41,22 +42,22 @@ STEADY = "steady"
 UNKNOWN = "unknown"
 
 DECIDING_SAMPLES = 18
-"""A leak with this many live samples is called growing in 90 of 100 runs."""
+"""A leak with this many live samples is reported as growing in 90 of 100 runs."""
 
 _LATE = 0.4
-"""The share of the series that must be over before blocks that become old indicate growth: a cache that filled up
-before that does not count.
+"""The share of the series that must have passed before blocks that become old indicate growth. A cache that filled up
+earlier therefore does not count.
 """
 _EARLY = 0.6
 """Blocks that were allocated in this first share of the series must be kept to its end."""
 _LAGS = ((1.0 / 16.0, 5.0), (1.0 / 4.0, 7.0))
-"""The age from which a block is old, as a share of the series, and how improbable chance must make its growth, in bits:
-1/32 and 1/128, 4 % in all.
+"""Pairs of an age from which a block is old, as a share of the series, and a number of bits. Growth counts if the
+probability that it is due to chance is less than 2**-bits: 1/32 and 1/128, 4 % in all.
 """
 _BITS_MAX = 10.0
 _BITS_EACH = 2.0 / 3.0
-"""If many blocks came and went, chance must be this improbable: down to 1/1024, and 2/3 of a bit for each snapshot in
-which some did.
+"""If many blocks appeared and disappeared, more bits are required: 2/3 of a bit for each snapshot in which some did, up
+to 10 bits (1/1024).
 """
 _KEPT_CHANCE = 1.0 / 32.0
 _SLOWER_SURELY = 2.576
@@ -64,8 +65,8 @@ _SLOWER = 1.645
 """Normal quantiles of 0.995 and 0.95."""
 _STEPS_MAX = 1024
 _EXACT_MAX = 128
-"""To compute chance exactly, sums of changes are rounded to at most _STEPS_MAX steps, for at most _EXACT_MAX changes.
-For more changes, a normal distribution is used.
+"""The probability of a chance result is computed exactly for at most _EXACT_MAX changes, whose sums are rounded to at
+most _STEPS_MAX steps. For more changes, a normal distribution is used.
 """
 
 
@@ -75,11 +76,11 @@ class Cohort(NamedTuple):
     born: float
     """Time of the allocation in seconds, by the clock of ``Moment.seconds``. It may be any time after the last snapshot
     before the allocation and no later than the first one after it, but must be the same in each snapshot. For blocks
-    allocated before the first snapshot it is any time up to that, by their age then.
+    allocated before the first snapshot, it is any time up to that snapshot, according to their age at that time.
     """
     samples: int
     bytes: float
-    """The bytes that they stand for."""
+    """The bytes for which they stand."""
     variance: float
     """Their part of V (``analysis.estimate``)."""
     skewness: float
@@ -90,9 +91,9 @@ class SiteSeen(NamedTuple):
     """One site in one snapshot."""
 
     live: tuple[Cohort, ...]
-    """If nothing has changed, pass the same object as in the snapshot before: that is fast."""
+    """If nothing has changed, pass the same object as in the previous snapshot, which is fast."""
     allocated_bytes: float
-    """Estimated bytes ever allocated there, since the profiler's first start."""
+    """Estimated bytes allocated there since the profiler's first start."""
 
 
 class Moment(NamedTuple):
@@ -104,10 +105,10 @@ class Moment(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """The findings on a series."""
+    """The findings about a series."""
 
     sites: list[SiteGrowth]
-    """Growing sites first. Within each kind they are sorted by the lower end of the slope, the fastest first."""
+    """Growing sites first. Sites with the same verdict are sorted by the lower end of the slope, the fastest first."""
     used: tuple[int, ...]
     """Indices, in the given moments, of the snapshots that were used."""
 
@@ -115,10 +116,10 @@ class Growth(NamedTuple):
 def growth(moments: Sequence[Moment], longest_rate_bytes: float) -> Growth:
     """Return the growth of each site that has samples in a series of snapshots of one process.
 
-    ``moments``: in the order in which they were taken. ``longest_rate_bytes``: the longest sampling interval, in mean
-    bytes between samples, that any of them was drawn under; 0: every allocation was sampled. Snapshots whose time is
+    ``moments``: in the order in which they were taken. ``longest_rate_bytes``: the longest sampling interval under
+    which any of them was drawn, in mean bytes between samples; 0: every allocation was sampled. Snapshots whose time is
     not a finite number, or not later than the one before, are left out. If the clock has jumped back permanently, the
-    longest part without a jump is used; of equally long parts, the last.
+    longest part without a jump is used; if several are equally long, the last one.
     """
     used = _usable([moment.seconds for moment in moments])
     clock = _Clock([moments[place].seconds for place in used], longest_rate_bytes)
@@ -134,13 +135,15 @@ def growth(moments: Sequence[Moment], longest_rate_bytes: float) -> Growth:
 
 
 def order(one: SiteGrowth) -> tuple[bool, float, float, str, str, int]:
-    """Return the sort key of sites: growing ones first, each kind by the lower end of the slope."""
+    """Return the sort key of sites: growing ones first, then by the lower end of the slope within each verdict."""
     low, rate = one.low or 0.0, one.bytes_per_second or 0.0
     return one.verdict != GROWING, -low, -rate, one.function, one.file, one.line
 
 
 def _usable(times: list[float]) -> tuple[int, ...]:
-    """Return the longest run of indices whose times are finite and rise; a single time that is behind is skipped."""
+    """Return the longest run of indices whose times are finite and ascending. A single time that is too early is
+    skipped.
+    """
     known = [place for place, time in enumerate(times) if math.isfinite(time)]
     best: list[int] = []
     run: list[int] = []
@@ -156,7 +159,7 @@ def _usable(times: list[float]) -> tuple[int, ...]:
     return tuple(best)
 
 
-# ---- Which samples came when, and when they were gone
+# ---- When samples appeared, and when they were gone
 
 
 class _History:
@@ -201,17 +204,17 @@ class _History:
         self._now = now
 
     def _part(self, index: int, born: float, before: Cohort, after: Cohort | None) -> None:
-        """Record that a cohort has changed from ``before`` to ``after``."""
+        """Record the change of a cohort from ``before`` to ``after``."""
         gone: Cohort | None = before
         if after is not None:
             gone = _less(before, after)
-        if gone is None or after is None:  # all gone, or redrawn at another rate: another estimate
+        if gone is None or after is None:  # all are gone, or were redrawn at another rate, which makes another estimate
             self._stays.append((self._first.pop(born), index, before))
         elif gone.samples:
             self._stays.append((self._first[born], index, gone))
 
     def stays(self, times: list[float]) -> list[_Stay]:
-        """Return all samples of a series of snapshots at ``times``."""
+        """Return all samples of a series of snapshots taken at ``times``."""
         count = len(times)
         if self._next < count:
             self._change(self._next, ())
@@ -222,7 +225,7 @@ class _History:
         ]
 
     def allocated(self, index: int) -> float:
-        """Return the bytes ever allocated up to a snapshot."""
+        """Return the bytes allocated up to a snapshot."""
         place = bisect_right(self._allocated_since, index) - 1
         value = self._allocated[place] if place >= 0 else 0.0
         return value if math.isfinite(value) else 0.0
@@ -246,7 +249,7 @@ def _is_known(cohort: Cohort) -> bool:
 
 
 def _less(before: Cohort, after: Cohort) -> Cohort | None:
-    """Return the part of a cohort that is gone; None if something else has changed, too."""
+    """Return the part of a cohort that is gone; None if something else has also changed."""
     samples, space = before.samples - after.samples, before.bytes - after.bytes
     same = abs(space) <= 1e-9 * before.bytes
     if samples < 0 or (samples == 0) != same or (space < 0.0 and not same):
@@ -255,7 +258,7 @@ def _less(before: Cohort, after: Cohort) -> Cohort | None:
     return Cohort(before.born, samples, max(space, 0.0), *spread)
 
 
-# ---- What all sites have in common
+# ---- Data that all sites share
 
 
 class _Lag:
@@ -266,9 +269,11 @@ class _Lag:
         age = share * span * (1.0 - 1e-9)
         self.bits = bits
         self.since = [bisect_left(times, time + age) for time in times]
-        """For each snapshot, the index of the one at which blocks allocated just before it are old; ``count``: none."""
+        """For each snapshot, the index of the snapshot at which blocks allocated just before it are old; ``count``:
+        there is none.
+        """
         self.births = [max(bisect_right(times, time - age) - 1, 0) for time in times]
-        """The inverse: for each snapshot, the last one by which blocks that are old by then were allocated."""
+        """The inverse: for each snapshot, the index of the latest one such that blocks allocated before it are old."""
         self.late = bisect_left(times, begin + _LATE * span)
         self.middle = bisect_left(times, (times[self.late] + times[-1]) / 2.0)
         self.early_births = bisect_right(times, begin + _EARLY * span) - 1
@@ -285,8 +290,8 @@ class _Clock:
         self.count = count
         self.lags = [_Lag(times, share, bits) for share, bits in _LAGS] if count > 2 else []
         self.reach = [0.0] * (count + 1)
-        """By index, the slope of one byte that is live in all snapshots before it; 0 at the end: a byte that stays has
-        no slope.
+        """Indexed by snapshot: the slope of one byte that is live in all earlier snapshots. It is 0 at the end, because
+        a byte that stays has no slope.
         """
         if count > 1:
             mean = math.fsum(times) / count
@@ -296,7 +301,7 @@ class _Clock:
         self.reach_max = -min(self.reach)
         backs = [1 << number for number in range(count.bit_length()) if 1 << number < count]
         self.ages = [count - 1 - back for back in backs]
-        """The snapshots that ``freed_shares`` looks back to."""
+        """The earlier snapshots with which ``freed_shares`` compares."""
 
     @property
     def span(self) -> float:
@@ -340,11 +345,11 @@ def _rate(stays: list[_Stay], clock: _Clock) -> _Rate:
 
 
 _UNSEEN_CONFIDENCE = 0.9
-"""Confidence for a side of which nothing was seen: 5 % at each end."""
+"""Confidence for a side on which nothing was seen: 5 % at each end."""
 
 
 class _Side:
-    """The memory that came to a site, or that went, in bytes per second."""
+    """The memory that appeared at a site, or that disappeared, in bytes per second."""
 
     __slots__ = ("any", "skewness", "slope", "variance")
 
@@ -366,7 +371,7 @@ class _Side:
 
 
 def _freed_shares(kept: list[tuple[int, Cohort]], history: _History, clock: _Clock) -> tuple[tuple[float, float], ...]:
-    """Return, by age, the freed share of the bytes of that age."""
+    """Return, for each age, the share of the bytes of that age that has been freed."""
     found = []
     for index in clock.ages:
         allocated = history.allocated(index)
@@ -385,13 +390,13 @@ def _freed_shares(kept: list[tuple[int, Cohort]], history: _History, clock: _Clo
 
 
 class _Old:
-    """How the number of a site's old blocks changed, counted in samples at the longest sampling interval."""
+    """How the number of a site's old blocks has changed, counted in samples at the longest sampling interval."""
 
     def __init__(self, stays: Iterable[_Stay], clock: _Clock, lag: _Lag, history: _History) -> None:
         changes = [0.0] * (clock.count + 1)
         at_risk = kept = 0.0
         self.kept_of_series = 0.0
-        """Those that came during the series and are live at its end."""
+        """The blocks that appeared during the series and are live at its end."""
         for born, first, end, cohort in stays:
             weight = _counted(cohort, clock.rate)
             since = lag.since[born]
@@ -427,24 +432,24 @@ class _Old:
 
     @property
     def are_more(self) -> bool:
-        """Whether chance does not explain how many have become old lately."""
+        """True if chance does not explain how many blocks have recently become old."""
         return self.gain > 0.0 and self.late_chance <= _needed(self._late, self._lag.bits)
 
     @property
     def were_more(self) -> bool:
-        """Like ``are_more``, for the whole series."""
+        """Like ``are_more``, but for the whole series."""
         changes = self._early + self._late
         gain = sum(changes)
         return gain > 0.0 and max(_chance(changes), math.pow(2.0, -gain)) <= _needed(changes, self._lag.bits)
 
     @property
     def are_kept(self) -> bool:
-        """Whether fewer than half of those that were old early have been freed."""
+        """True if fewer than half of the blocks that were old early have been freed."""
         return _at_most(self.at_risk, self.freed) <= _KEPT_CHANCE
 
     @property
     def are_freed(self) -> bool:
-        """Whether more than half of those that were old early have been freed."""
+        """True if more than half of the blocks that were old early have been freed."""
         return _at_most(self.at_risk, self.at_risk - self.freed) <= _KEPT_CHANCE
 
     @property
@@ -456,7 +461,7 @@ class _Old:
         return self._is_slower(self._begin, self._lag.late, self._last, _SLOWER)
 
     def _is_slower(self, begin: int, middle: int, end: int, quantile: float) -> bool:
-        """Return whether more blocks became old up to the middle than the allocations explain."""
+        """Return whether more blocks became old before ``middle`` than the allocations explain."""
         before, after = self._changes[begin + 1 : middle + 1], self._changes[middle + 1 : end + 1]
         gain = sum(before) + sum(after)
         share = self._share(begin, middle, end, gain)
@@ -464,9 +469,9 @@ class _Old:
         return sum(before) - share * gain > quantile * math.sqrt(variance)
 
     def _share(self, begin: int, middle: int, end: int, gain: float) -> float:
-        """Return the share of the blocks that became old between two snapshots that is expected up to the middle: the
-        share of what was allocated by then. If most of it was kept, allocations do not measure how much there was to
-        do, so time is used instead.
+        """Return the share of the blocks that became old between ``begin`` and ``end`` that is expected up to
+        ``middle``: the share of the allocations up to then. If most of the allocated memory was kept, allocations do
+        not measure how much could have become old, so time is used instead.
         """
         births, allocated, times = self._births, self._history.allocated, self._clock.times
         whole = allocated(births[end]) - allocated(births[begin])
@@ -477,7 +482,7 @@ class _Old:
 
 
 def _scatter(values: list[float]) -> float:
-    """Return the sum of squares around the mean."""
+    """Return the sum of squared deviations from the mean."""
     if not values:
         return 0.0
     mean = sum(values) / len(values)
@@ -485,13 +490,14 @@ def _scatter(values: list[float]) -> float:
 
 
 def _counted(cohort: Cohort, rate: float) -> float:
-    """Return how many of these samples there would be at the longest sampling interval."""
+    """Return the equivalent number of samples at the longest sampling interval."""
     return min(cohort.samples, cohort.bytes / rate) if rate else float(cohort.samples)
 
 
 def _needed(changes: list[float], bits: float) -> float:
-    """Return how improbable chance must make these changes: as improbable as a leak of this many samples makes them,
-    but at most one bit for each snapshot in which something changed.
+    """Return the probability below which these changes are not due to chance. It is 2**-``bits``, or less if more
+    samples changed: half a bit for each, but at most _BITS_EACH for each snapshot in which something changed, and at
+    most _BITS_MAX in all.
     """
     stir = sum(map(abs, changes))
     met = sum(one != 0.0 for one in changes)
@@ -501,8 +507,8 @@ def _needed(changes: list[float], bits: float) -> float:
 def _verdict(
     stays: list[_Stay], history: _History, clock: _Clock, high: Optional[float]
 ) -> tuple[str, Optional[int], Optional[float]]:
-    """Return the verdict; if it is unknown, also how many more samples and how many more seconds would decide, if
-    known.
+    """Return the verdict. If it is unknown, also return how many more samples and how many more seconds would decide,
+    if known.
     """
     have = sum(_counted(cohort, clock.rate) for _, _, end, cohort in stays if end == clock.count)
     if not clock.lags or high is None:
@@ -534,7 +540,7 @@ def _missing(have: float) -> int:
 
 
 def _chance(changes: Iterable[float]) -> float:
-    """Return the probability of a sum this large if each change could equally well have had the other sign."""
+    """Return the probability of a sum at least this large if each change had either sign with equal probability."""
     known = [one for one in changes if one]
     total, square = sum(known), sum(one * one for one in known)
     if total <= 0.0:
@@ -544,8 +550,8 @@ def _chance(changes: Iterable[float]) -> float:
     size = sum(map(abs, known))
     scale = 1.0 if size <= _STEPS_MAX and all(one == int(one) for one in known) else _STEPS_MAX / size
     steps = [step for step in (round(one * scale) for one in known) if step]
-    width = len(steps) + 1  # bits for a count of up to 2 ** len(steps)
-    counts = 1  # all counts in one number: for each sum of the positive steps, how many choices of signs give it
+    width = len(steps) + 1  # number of bits for a count of up to 2 ** len(steps)
+    counts = 1  # all counts in one integer: for each sum of the positive steps, the number of sign choices that give it
     for step in steps:
         counts += counts << (abs(step) * width)
     ups = sum(step for step in steps if step > 0)
@@ -554,7 +560,7 @@ def _chance(changes: Iterable[float]) -> float:
 
 
 def _at_most(tries: float, hits: float) -> float:
-    """Return the probability that ``tries`` tosses of a coin give at most ``hits`` heads."""
+    """Return the probability of at most ``hits`` heads in ``tries`` tosses of a coin."""
     count, most = round(tries), math.floor(hits + 0.5)
     if count > 200:
         return math.erfc((count - 2.0 * most - 1.0) / math.sqrt(2.0 * count)) / 2.0

@@ -8,8 +8,8 @@
            └ get_code …
 
 The frame that follows gives the module its name: ``<module>`` of its file, or, for an extension module, the library
-whose code follows. Without either, the module is still being found and loaded. It is then the module that the same line
-imports in other stacks, if there is only one; otherwise it has no name.
+whose code follows. If there is neither, the module is still being found and loaded. It is then taken to be the module
+that the same line imports in other stacks, if there is only one; otherwise it has no name.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _DYNAMIC = "lib-dynload/"
 
 
 def with_imports_folded(profile: Profile) -> Profile:
-    """Return ``profile`` with one frame for each import instead of those of the import system; ``profile`` itself if it
-    has none.
+    """Return ``profile`` with one frame per import instead of the frames of the import system. If there are none,
+    return ``profile`` itself.
     """
     folding = _Folding(profile)
     if not folding.has_imports:
@@ -54,7 +54,7 @@ def with_imports_folded(profile: Profile) -> Profile:
 
 
 class _Run(NamedTuple):
-    """Locations of a stack, root first, that an import stands for."""
+    """Locations of a stack, root first, that are replaced by one import."""
 
     begin: int
     end: int
@@ -72,7 +72,7 @@ class _Folding:
         self.locations = list(profile.locations)
         self._python = [next((one for one in place.frames if one.is_python), None) for place in profile.locations]
         self._extension = [self._extension_of(place) for place in profile.locations]
-        """For each location: the path of its extension module if it is native code of one, else ""."""
+        """For each location, the path of the extension module to which its native code belongs; otherwise ""."""
         self._is_machinery = [one is not None and is_machinery(one.file) for one in self._python]
         self.has_imports = any(self._is_machinery)
         self._packages = {
@@ -98,7 +98,7 @@ class _Folding:
         return tuple(reversed(kept))
 
     def _find_runs(self) -> dict[Frame, set[Frame]]:
-        """Note the runs of every stack, and return what each line imports, as far as stacks show it."""
+        """Note the runs in every stack. Return what each line imports, as far as the stacks show it."""
         imported_by: dict[Frame, set[Frame]] = {}
         for stack in {sample.stack for sample in self._profile.samples}:
             if not any(map(self._is_machinery.__getitem__, stack)):
@@ -128,7 +128,7 @@ class _Folding:
         Python frame.
         """
         if self._is_native(root_first, begin - 1) and self._is_native(root_first, begin):
-            return begin  # already tried from the native frame before
+            return begin  # already tried from the previous native frame
         end = begin
         for at in range(begin, len(root_first)):
             place = root_first[at]
@@ -142,8 +142,8 @@ class _Folding:
         return at >= 0 and self._python[root_first[at]] is None and not self._extension[root_first[at]]
 
     def _named_by(self, root_first: Stack, end: int) -> tuple[int, Frame | None]:
-        """Return where the import ends, including native frames that lead to the module's code, and the frame that
-        names it.
+        """Return the index at which the import ends, after native frames that lead to the module's code, and the frame
+        that names the import.
         """
         for at in range(end, len(root_first)):
             place = root_first[at]

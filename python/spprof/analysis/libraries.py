@@ -1,4 +1,4 @@
-"""Tells library code from the program's own code by the location of its file.
+"""Distinguishes library code from the program's own code by the location of its file.
 
 /app/shop/cart.py                      the program's own
 /usr/lib/python3.11/json/decoder.py    the standard library
@@ -20,7 +20,7 @@ _FOREIGN_BEGINNINGS = ("/usr/", "/lib")
 _KEPT = 4096
 
 _answers: dict[str, bool] = {}
-"""Cached answers: every frame of every stack asks, but there are few files."""
+"""Cached results: they are needed for every frame of every stack, but there are few files."""
 
 
 def is_library(file: str) -> bool:
@@ -59,7 +59,7 @@ def installed_paths(file: str) -> list[str]:
 
 
 def is_standard(file: str) -> bool:
-    """Return whether a file belongs to a language's standard library."""
+    """Return whether a file belongs to the standard library of a language."""
     return file.startswith("<frozen ") or bool(standard_paths(file)) or any(part in file for part in _OTHER_STANDARD)
 
 

@@ -1,4 +1,4 @@
-"""A moment of a series of snapshots, as a profile like any other.
+"""One snapshot of a series, as an ordinary profile.
 
 state: rows by stack ─► label allocated_by ─► label age, at that moment ─┬► equal rows added up ─► Profile
                         label rate, if equal to the period ─► dropped   ─┘
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def profile_at(series: Series, state: State, *, keeps_dates: bool = False) -> Profile:
-    """Return the profile of ``state``, a state of ``series``. ``keeps_dates``: keep the labels ALLOCATED_BY, too."""
+    """Return the profile of ``state``, a state of ``series``. ``keeps_dates``: also keep the ALLOCATED_BY labels."""
     rows = [row for rows in state.stacks.values() for row in rows]
     rows += state.mapped
     header = replace(state.header, mappings=list(series.mappings))
@@ -33,7 +33,7 @@ def profile_at(series: Series, state: State, *, keeps_dates: bool = False) -> Pr
 
 
 def profile_alone(profile: Profile) -> Profile:
-    """Return the profile of a series file that builds on no other; return any other profile unchanged."""
+    """Return the profile of a series file that builds on no other. Return any other profile unchanged."""
     stamp = stamp_of(profile)
     return profile if stamp is None else _plain(profile, profile.locations, profile.samples, stamp.monotonic_ms)
 
@@ -62,7 +62,7 @@ def _plain(
 
 
 def _labels(labels: Labels, usual: Label, now_ms: int, keeps_dates: bool) -> Labels:
-    """``usual``: the interval label that blocks without one are drawn at; mappings always keep theirs."""
+    """``usual``: the interval label at which blocks without such a label were drawn. Mappings keep theirs."""
     kept = []
     is_mapping = any(label.key == MAPPING for label in labels)
     for label in labels:
@@ -83,7 +83,7 @@ def _sum(one: Sample, other: Sample) -> Sample:
 
 
 def _renumbered(rows: list[Sample], locations: list[Location]) -> tuple[list[Sample], list[Location]]:
-    """Return the rows, renumbered, and only those locations that they refer to."""
+    """Return the rows, renumbered, and only the locations to which they refer."""
     stacks = {row.stack: row.stack for row in rows}
     used = sorted({place for stack in stacks for place in stack})
     if len(used) == len(locations):

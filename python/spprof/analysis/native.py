@@ -1,4 +1,4 @@
-"""Stacks without their native frames, for readers who look for a line of Python."""
+"""Stacks without their native frames, for readers who are looking for a line of Python."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def without_native(profile: Profile) -> Profile:
-    """Return ``profile`` without the native frames of stacks that have Python frames: what native code allocated
-    belongs to the line that called it. Stacks of native frames alone stay unchanged.
+    """Return ``profile`` without the native frames of stacks that have Python frames. Memory that native code allocated
+    is attributed to the line that called it. Stacks with only native frames stay unchanged.
     """
     is_python = [any(frame.is_python for frame in location.frames) for location in profile.locations]
     if all(is_python):

@@ -1,5 +1,5 @@
-"""What a reader needs to know about a heap profile besides its numbers, in sentences: what is counted once, what is
-left out, what a library holds in its own memory pool, and the effects of full tables.
+"""Sentences that a reader of a heap profile needs besides its numbers: what is counted only once, what is left out,
+what a library holds in its own memory pool, and the effects of full tables.
 
 snapshot ─┐
 file     ─┴─► Notes ─► sentences
@@ -29,17 +29,17 @@ class Notes(NamedTuple):
     inherited_bytes: int = 0
     """Estimated live bytes that another process allocated before a fork."""
     is_merged: bool = False
-    """Whether the profile covers several processes, each of which may hold those bytes."""
+    """True if the profile covers several processes, each of which may hold those bytes."""
     profiler_bytes: int = 0
     """Estimated live bytes of the profiler's own Python code."""
     shortages: Shortages = NO_SHORTAGE
     absent_bytes: int = 0
-    """Estimated live bytes that are not in memory, if they are a notable part."""
+    """Estimated live bytes that are not in memory, if they are a significant part."""
     pools: tuple[MemoryPool, ...] = ()
     """The memory pools of libraries."""
 
     def sentences(self) -> Iterator[str]:
-        """Yield one line for each note; none if there is nothing to say."""
+        """Yield one line per note; none if there is nothing to say."""
         if self.absent_bytes:
             yield (
                 f"{human_bytes(self.absent_bytes)} of the live bytes are not in memory: never written to, "
@@ -81,7 +81,7 @@ _NOTABLE_SHARE = 20
 
 
 def is_notable(absent: int, live: int) -> bool:
-    """Return whether enough of the live memory is not resident to mention it."""
+    """Return whether enough of the live memory is not resident for this to be mentioned."""
     return absent * _NOTABLE_SHARE > live
 
 
@@ -102,7 +102,7 @@ def _pool_sentence(pool: MemoryPool) -> str:
 
 
 def _absent(profile: Profile) -> int:
-    """Return the live bytes that are not resident, from the values of blocks alone; 0 if they are not notable."""
+    """Return the live bytes that are not resident, based only on the values of blocks; 0 if they are insignificant."""
     types = profile.sample_types
     if INUSE_SPACE not in types or RESIDENT_SPACE not in types:
         return 0

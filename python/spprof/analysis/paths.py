@@ -1,4 +1,4 @@
-"""Paths as short as a reader needs them.
+"""Short paths for readers.
 
     /srv/app/shop/cart.py                             shop/cart.py        in the program's own folder
     /usr/lib/python3/dist-packages/yaml/loader.py     yaml/loader.py
@@ -27,7 +27,7 @@ _OF_INTERPRETER = ("Include", "Modules", "Objects", "Parser", "Programs", "Pytho
 
 
 class ShortPaths:
-    """The short paths of the files of one program."""
+    """The short paths for the files of one program."""
 
     def __init__(self, files: Iterable[str]) -> None:
         """``files``: the files of Python frames."""
@@ -77,7 +77,7 @@ def _is_word(text: str, more: str) -> bool:
 def paths_of(*profiles: Profile) -> ShortPaths:
     """Return the short paths of the files in profiles."""
     frames = (frame for profile in profiles for location in profile.locations for frame in location.frames)
-    return ShortPaths(frame.file for frame in frames if frame.is_python and frame.line)  # no line: a data file
+    return ShortPaths(frame.file for frame in frames if frame.is_python and frame.line)  # a data file has no line
 
 
 def paths_of_sites(sites: Iterable[tuple[SiteKey, Site]]) -> ShortPaths:
@@ -86,8 +86,8 @@ def paths_of_sites(sites: Iterable[tuple[SiteKey, Site]]) -> ShortPaths:
 
 
 def _common_folder(files: set[str]) -> str:
-    """Return the folder that contains all files, with a trailing slash. Return "" if that is too far up to be the
-    program's: the root, or a folder in it that holds none of the files itself.
+    """Return the folder that contains all files, with a trailing slash. Return "" if that folder is too far up to be
+    the program's: if it is the root, or a folder directly below the root that contains none of the files itself.
     """
     if not files:
         return ""

@@ -1,4 +1,5 @@
-"""The size of the process beside its heap's numbers, in one line: RSS, and the part of it that no line of code shows.
+"""One line about the size of the process, to accompany its heap's numbers: RSS, and the part of it that no line of code
+explains.
 
 snapshot ─► ResidentMemory ─┐
 file     ─► Residency ──────┴─► line
@@ -21,17 +22,17 @@ _NOTED = {
     "pymalloc_free": "free but kept in Python's pools",
     "thread_stacks": "thread stacks",
 }
-"""Parts that no line of the program shows."""
+"""Parts that no line of the program explains."""
 _NOTABLE_BYTES = 16 << 20
 _NOTABLE_SHARE = 20
-"""Such a part is mentioned from this size on, if it is at least a twentieth of RSS."""
+"""Such a part is mentioned if it has at least this size and is at least a twentieth of RSS."""
 
 IN_PYTHON = "snapshot.resident has every part"
 IN_FILES = "spprof rss lists every part"
 
 
 def lines_of(memory: ResidentMemory | None, where: str) -> Iterator[str]:
-    """Yield one line; none if nothing is known. ``where``: how the reader finds every part."""
+    """Yield one line; none if nothing is known. ``where``: how the reader can list every part."""
     if memory is not None:
         yield _line(Residency(memory), where)
 
@@ -44,7 +45,7 @@ def lines_of_file(profile: Profile) -> Iterator[str]:
 
 
 def whose(residency: Residency) -> str:
-    """Return the number of files that were added up, for sums."""
+    """Return a text with the number of files that were added up; "" for a single file."""
     if residency.missing:
         return f", of {residency.measured} of {residency.measured + residency.missing} files"
     return f", of {residency.measured} files" if residency.measured > 1 else ""
@@ -55,7 +56,9 @@ def _line(residency: Residency, where: str) -> str:
 
 
 def size_text(residency: Residency) -> str:
-    """Format the size of the process and, if notable, free memory kept, thread stacks and unexplained memory."""
+    """Format the size of the process. Add free memory kept, thread stacks and unexplained memory if they are
+    significant.
+    """
     memory = residency.memory
     told = [f"{human_bytes(memory.rss_bytes)}{whose(residency)}", *_noted(memory)]
     if not memory.is_explained:

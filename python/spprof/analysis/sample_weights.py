@@ -1,17 +1,17 @@
-"""What the samples of a profile add to the sums of a sample type, with their spread if that is known.
+"""The contributions of a profile's samples to the sums of a sample type, with their variance if that is known.
 
     bytes in use     values (scaled up) + label "bytes" (block size) + label "rate" or the period
                        ─► Drawn(blocks, weight): how many blocks of one size, drawn at one rate ─► V, S: exact
     resident         the same samples, each with its share in memory, from label "resident"
-    mapped           like bytes in use: a mapping is a block; no large one is missed (rate 1)
-    at the peak      values + moments: V, S as they were written; blocks that are still live as for bytes in use
+    mapped           like bytes in use: a mapping is a block; large ones are never missed (rate 1)
+    at the peak      values + moments: V, S as written; blocks that are still live are treated like bytes in use
     times            values + number of samples behind them
     anything else    values alone
 
 Values in a file are whole numbers. The number of blocks behind the live values is recovered from them, and everything
 else is recomputed from that number, so estimates and intervals are those of the snapshot. A sample without a block
-size, or whose values are not a multiple of one block's weight, was drawn in another way: it has values and no interval.
-Go draws samples as we do.
+size, or whose values are not a multiple of one block's weight, was drawn in another way. It has values but no interval.
+Go's samples are drawn in the same way as spprof's.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ EVERY_ALLOCATION = 1
 
 _TOLERANCE = 2.0
 _TOLERANCE_SHARE = 1 / 64
-"""How far a value may be from a multiple of one block's weight: through rounding, also over many added files."""
+"""How far a value may be from a multiple of one block's weight, because of rounding, even after many files were added.
+"""
 
 
 _OBJECTS_BESIDE = {
@@ -62,11 +63,11 @@ _OBJECTS_BESIDE = {
     MAPPED_SPACE: MAPPED_OBJECTS,
     RESIDENT_SPACE: INUSE_OBJECTS,
 }
-"""The sample types with intervals, and the type that each needs beside it."""
+"""The sample types with intervals, each with the type that it also needs."""
 
 
 class Weight(NamedTuple):
-    """What one sampled block stands for."""
+    """The weight of one sampled block."""
 
     bytes: float
     objects: float
@@ -96,13 +97,13 @@ def weight(size: int, rate: int) -> Weight:
 
 
 def absent_of(one: Weight, size: int, resident: int) -> int:
-    """Return the part of a block's ``fixed`` that is not in memory if ``resident`` of its bytes are."""
+    """Return the part of a block's ``fixed`` that is not in memory when ``resident`` of the block's bytes are."""
     return one.sums.fixed - rounded(one.sums.fixed * resident, size)
 
 
 def adder(profile: Profile, index: int) -> Add:
-    """Return a function that adds a sample's value of the sample type at ``index`` to some sums, with everything known
-    of it.
+    """Return a function that adds a sample's value of the sample type at ``index`` to some sums, with everything that
+    is known about the value.
     """
     value_type, types = profile.sample_types[index], profile.sample_types
     if value_type == RESIDENT_SPACE and has_interval(profile, value_type):
@@ -115,7 +116,7 @@ def adder(profile: Profile, index: int) -> Add:
 
 
 def has_interval(profile: Profile, value_type: ValueType) -> bool:
-    """Return whether it may be known how the values were sampled."""
+    """Return whether the profile may show how the values were sampled."""
     if value_type == RESIDENT_SPACE and INUSE_SPACE not in profile.sample_types:
         return False
     return _OBJECTS_BESIDE.get(value_type) in profile.sample_types
@@ -184,7 +185,7 @@ class Drawing:
         self._period = profile.period
         self._weights: dict[tuple[Label, ...], Optional[Weight]] = {}
         self._weights_of: dict[tuple[int, int, int], Weight] = {}
-        """By size, rate and resident bytes: many label sets mean the same, since threads and times differ."""
+        """Keyed by size, rate and resident bytes: many label sets mean the same, since threads and times differ."""
 
     def of(self, sample: Sample) -> Drawn | None:
         """Return the blocks of ``sample``; None if they cannot be recovered."""

@@ -1,4 +1,4 @@
-"""How the sites of a program grew over a series of snapshots in files.
+"""How a program's sites grew over a series of snapshots in files.
 
 states ─► changes of each stack ──────┐
 all stacks, imports folded ─► sites ──┴─► moments ─► analysis.growth ─► one SiteGrowth per site
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 _BYTES_ONE = _engine.BYTES_ONE
 _MILLISECONDS = 1000
 _LEAST = 2
-"""Snapshots."""
+"""Number of snapshots."""
 
 
 class SeriesGrowth(NamedTuple):
-    """The findings on a series."""
+    """The findings about a series."""
 
     stem: str
     sites: list[SiteGrowth]
-    """Growing sites first. Within each kind they are sorted by the lower end of the slope."""
+    """Growing sites first. Sites with the same verdict are sorted by the lower end of the slope."""
     used: list[Entry]
     """The snapshots that were used, two or more."""
     unwritten: int
@@ -56,13 +56,13 @@ class _Held(NamedTuple):
     """The memory of a stack in a snapshot."""
 
     allocated: int
-    """Bytes ever allocated, in 1/BYTES_ONE."""
+    """Bytes allocated so far, in 1/BYTES_ONE."""
     live: dict[int, Sums]
-    """By time of birth, in ms."""
+    """Keyed by time of allocation, in ms."""
 
 
 class _Step(NamedTuple):
-    """A snapshot, and how it differs from the one before."""
+    """A snapshot, and how it differs from the previous one."""
 
     entry: Entry
     changed: dict[int, _Held]
@@ -71,7 +71,7 @@ class _Step(NamedTuple):
 
 def growth_of(series: Series, progress: Callable[[float], None] | None = None) -> SeriesGrowth | None:
     """Return the growth of each site in ``series`` that has samples; None if the series has fewer than two usable
-    snapshots. Snapshots that cannot be used are added to those that the series has left out.
+    snapshots. Unusable snapshots are added to those that the series has left out.
     """
     reading = _Reading(series)
     steps = [reading.step(state) for state in series.states(progress)]
@@ -96,10 +96,10 @@ def growth_of(series: Series, progress: Callable[[float], None] | None = None) -
 
 
 def growth_in(path: str, stem: str = "") -> tuple[list[SiteGrowth], str]:
-    """Return the growth of the sites of all series in the folder ``path`` in one list, or only of the series with that
-    ``stem``; and a text that names what was left out of the folder.
+    """Return, in one list, the growth of the sites of all series in the folder ``path``, or only of the series with
+    that ``stem``. Also return a text that names what was left out.
 
-    OSError: the folder cannot be read. ValueError: it has no series of two snapshots.
+    OSError: the folder cannot be read. ValueError: it has no series with two snapshots.
     """
     folder = read_folder(path)
     found = [one for one in map(growth_of, folder.series) if one and stem in ("", one.stem)]
@@ -122,13 +122,13 @@ class _Reading:
         self._before: dict[int, Rows] = {}
         self._first_ms = series.entries[0].monotonic_ms if series.entries else 0
         self._stacks: dict[int, Sample] = {}
-        """One row of every stack that ever existed, by the stack's id."""
+        """One row of every stack that existed in any state, keyed by the stack's id."""
         self.longest_rate = 0
         self.unwritten = 0
         self.live_bytes = 0
 
     def step(self, state: State) -> _Step:
-        """Return how this state differs from the one before."""
+        """Return how this state differs from the previous one."""
         header, now, before = state.header, state.stacks, self._before
         self.longest_rate = max(self.longest_rate, header.longest_rate)
         self.unwritten = whole_number(header.note(UNWRITTEN)) or 0
@@ -144,7 +144,9 @@ class _Reading:
         return _Step(state.entry, changed, gone)
 
     def stacks(self) -> Profile:
-        """Return all stacks that existed, in the order in which their ids first appeared; imports are folded."""
+        """Return all stacks that existed in any state, in the order in which their ids first appeared. Imports are
+        folded.
+        """
         rows = [Sample(row.stack, (0,)) for row in self._stacks.values()]
         whole = Profile(
             (INUSE_SPACE,),
@@ -155,7 +157,7 @@ class _Reading:
         return with_imports_folded(whole)
 
     def sites(self, stacks: Profile) -> dict[int, SiteKey]:
-        """Return the site of each stack, by the stack's id."""
+        """Return the site of each stack, keyed by the stack's id."""
         return {number: _site_of(stacks, row) for number, row in zip(self._stacks, stacks.samples)}
 
 
@@ -164,7 +166,9 @@ def _site_of(stacks: Profile, row: Sample) -> SiteKey:
 
 
 def _held_by(header: Profile, first_ms: int) -> Callable[[Rows], _Held]:
-    """Return a function that takes a stack's rows, in a state with that header, and returns what the stack held."""
+    """Return a function that takes the rows of a stack, in a state with the given header, and returns what the stack
+    held.
+    """
     types = header.sample_types
     allocated_at = types.index(ALLOC_SPACE) if ALLOC_SPACE in types else -1
     if not (INUSE_SPACE in types and INUSE_OBJECTS in types):
@@ -188,13 +192,13 @@ def _held_by(header: Profile, first_ms: int) -> Callable[[Rows], _Held]:
 
 
 def _born(row: Sample, first_ms: int) -> int:
-    """Return when the blocks were allocated; if unknown, before the first snapshot."""
+    """Return when the blocks were allocated. If this is unknown, return a time before the first snapshot."""
     labels = (label.number for label in row.labels if label.key == ALLOCATED_BY and label.text is None)
     return next(labels, first_ms)
 
 
 def _moments(steps: list[_Step], site_of: dict[int, SiteKey]) -> Iterator[Moment]:
-    """Yield each snapshot's moment, summing up again only the sites that have changed."""
+    """Yield each snapshot's moment. Only the sites that have changed are totalled again."""
     sightings = Sightings(_MILLISECONDS)
     stacks_of: dict[SiteKey, dict[int, _Held]] = {}
     sites: dict[SiteKey, SiteSeen] = {}

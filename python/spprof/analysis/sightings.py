@@ -1,6 +1,6 @@
-"""What each site held in snapshot after snapshot, in the form that ``analysis.growth`` takes.
+"""What each site held in each snapshot, in the form that ``analysis.growth`` takes.
 
-live samples by site and birth, bytes ever allocated ─► SiteSeen; if nothing changed, the same object as before
+live samples by site and time of allocation, bytes ever allocated ─► SiteSeen; the same object if nothing changed
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ class Sightings:
     """The sites of a series, from snapshot to snapshot."""
 
     def __init__(self, per_second: int) -> None:
-        """``per_second``: units of the times of birth per second."""
+        """``per_second``: units per second of the times of allocation."""
         self._per_second = per_second
         self._last: dict[SiteKey, SiteSeen] = {}
 
     def seen(self, key: SiteKey, live: Mapping[int, Sums], allocated: int) -> SiteSeen:
         """Return what a site held in the next snapshot.
 
-        ``live``: the live sums by time of birth. ``allocated``: bytes ever allocated there, in 1/BYTES_ONE.
+        ``live``: the live sums, keyed by time of allocation. ``allocated``: bytes allocated there so far, in
+        1/BYTES_ONE.
         """
         cohorts = tuple(
             Cohort(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """One kind of number, one for each site."""
+    """One column of numbers, with one number per site."""
 
     heading: str
     width: int
@@ -34,12 +34,12 @@ class Column(NamedTuple):
 
 
 def own(unit: str, heading: str = "own") -> Column:
-    """Return the column of what the site itself holds or used."""
+    """Return the column of the amounts that sites themselves hold or used."""
     return Column(heading, 11, lambda sums, _: amount(sums.value, unit))
 
 
 def total(unit: str, heading: str = "total") -> Column:
-    """Return the column of what the site holds or used including everything that it calls."""
+    """Return the column of the amounts that sites hold or used including everything that they call."""
     return Column(heading, 11, lambda _, whole: amount(whole, unit))
 
 
@@ -66,7 +66,7 @@ SAMPLES = Column("samples", 7, lambda sums, _: amount(sums.samples, "count"))
 
 
 class SiteTable:
-    """The numbers of sites in columns, to be followed by the site itself."""
+    """The numbers of sites in columns. The site itself follows them."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
@@ -87,7 +87,7 @@ class SiteTable:
 
 
 def told_key(key: SiteKey, paths: ShortPaths) -> str:
-    """Format the site with its path as short as possible; for the import system's own code, just the import."""
+    """Format the site with its path as short as possible. For the import system's own code, show just the import."""
     if is_machinery(key.file):
         return key.function if key.function.startswith("import") else "import"
     return site_text(key.function, paths.of(key.file), key.line)
@@ -100,7 +100,7 @@ def told_site(key: SiteKey, site: Site, paths: ShortPaths) -> str:
 
 
 def told_ways(key: SiteKey, site: Site, paths: ShortPaths) -> list[str]:
-    """Return the site with less and less detail: with the native function; as ``told_site`` formats it; alone."""
+    """Return the site with decreasing detail: with the native function; as ``told_site`` formats it; alone."""
     text = told_site(key, site, paths)
     native = f" in {visible(site.native_function)}" if site.native_function else ""
     return [text + native, text, told_key(key, paths)]

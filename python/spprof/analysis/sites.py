@@ -2,8 +2,8 @@
 
     stack (leaf first) ─► innermost Python frame ─► SiteKey(function, file, line) ─► Site: Sums and native functions
 
-``Sums`` is the only accumulator: for a heap snapshot, for a profile from a file, for the page, for a difference. The
-page's script mirrors it (``report/assets/numbers.js``); a test gives both the same numbers.
+``Sums`` is the only accumulator. It is used for heap snapshots, for profiles from files, for the page and for
+differences. The page's script mirrors it (``report/assets/numbers.js``); a test gives both the same numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _HANDS_ON = ("alloc", "gc_new", "usernew", "strdup", "strndup")
 _HANDS_ON_BEGINNINGS = ("operator new", "__rust_")
-"""Parts and beginnings of names, in lower case, of allocation functions and of the functions one step above them."""
+"""Substrings and prefixes, in lower case, of the names of allocation functions and of the functions one step above
+them.
+"""
 
 _BYTES_ONE = _engine.BYTES_ONE
 _OBJECTS_ONE = _engine.OBJECTS_ONE
@@ -44,7 +46,7 @@ def key_of(frame: Frame) -> SiteKey:
 
 
 class Choice(NamedTuple):
-    """How a peak was chosen: how often its blocks were replaced, and the variance of those that were."""
+    """How a peak was chosen: how many times its blocks were replaced, and the variance due to those that were."""
 
     renewals: float
     renewed: float
@@ -90,18 +92,18 @@ class Sums:
         self.variance = variance
         self.skewness = skewness
         self.absent: int = 0
-        """The part of ``fixed`` that is not in memory: never written to, or swapped out."""
+        """The part of ``fixed`` that is not in memory because it was never written to or is swapped out."""
         self.is_drawn = True
-        """Whether the sampling probability of every sample is known, so that there is an interval."""
+        """True if the sampling probability of every sample is known, so that there is an interval."""
         self.has_spread = True
-        """Whether the variance is known, so that two runs can be compared."""
+        """True if the variance is known, so that two runs can be compared."""
         self.renewed = 0.0
-        """At a peak: the part of the variance that comes from blocks that were replaced, see ``note_choice``."""
+        """At a peak: the part of the variance that comes from blocks that were replaced. See ``note_choice``."""
         self.chosen_among: Choice | None = None
         """At a peak: how the peak was chosen."""
 
     def add(self, other: Sums, times: int = 1) -> None:
-        """Add ``other`` ``times`` times: this many samples that each equal ``other``."""
+        """Add ``other`` this many ``times``, for samples that are all equal to ``other``."""
         self.samples += times * other.samples
         self.seen += times * other.seen
         self.fixed += times * other.fixed
@@ -120,7 +122,8 @@ class Sums:
         self.is_drawn = self.has_spread = False
 
     def add_timed(self, value: int, samples: int) -> None:
-        """Add a time that ``samples`` samples of about the same weight stand for; 0 if it was read, not sampled.
+        """Add a time, represented by ``samples`` samples of about the same weight; 0 if the time was read rather than
+        sampled.
 
         Another run would have a random number of samples here, with the same mean.
         """
@@ -133,7 +136,7 @@ class Sums:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether nothing was added."""
+        """True if nothing was added."""
         return not (self.samples or self.fixed) and self.is_drawn
 
     @property
@@ -161,7 +164,7 @@ class Sums:
 
     @property
     def spread(self) -> tuple[float, float]:
-        """(V, S), as ``spprof.estimate`` takes them."""
+        """(V, S), in the form that ``spprof.estimate`` takes."""
         return self.variance, self.skewness
 
     def interval(self, confidence: float = 0.95) -> tuple[int, int] | None:
@@ -175,7 +178,7 @@ class Sums:
         return outwards(estimate.interval(exact, *spread, self.seen, confidence, *self._lean()))
 
     def heap_interval(self, rate: int, lost: int = 0, confidence: float = 0.95) -> tuple[int, int]:
-        """Like ``interval``, for a whole heap sampled at ``rate``, which may also hold sites without any sample.
+        """Like ``interval``, but for a whole heap sampled at ``rate``, which may also hold sites without any sample.
 
         ``lost``: bytes that lost samples stood for; they may be live, so they are added to the upper end.
         """
@@ -185,7 +188,7 @@ class Sums:
         return outwards((low, high + lost))
 
     def _lean(self) -> tuple[float, float]:
-        """Return ``renewals`` and ``share``, as ``estimate.low_reach`` takes them."""
+        """Return ``renewals`` and ``share``, in the form that ``estimate.low_reach`` takes."""
         choice = self.chosen_among
         if choice is None or self.renewed <= 0.0:
             return 0.0, 0.0
@@ -202,11 +205,11 @@ class Site(Sums):
     def __init__(self) -> None:
         super().__init__()
         self.ages = Ages()
-        """Its bytes by age; empty if ages are unknown."""
+        """The site's bytes by age; empty if ages are unknown."""
         self.natives: dict[str, int] = {}
-        """Bytes allocated by each native function, in 1/BYTES_ONE."""
+        """Bytes allocated through each native function, in 1/BYTES_ONE."""
         self.callers: dict[SiteKey, int] = {}
-        """For a library's line: the bytes by the program's line that called into the library."""
+        """For a library's line: the bytes, keyed by the program's line that called into the library."""
 
     def add_stack(self, native: str | None, caller: SiteKey | None, sums: Sums) -> None:
         """Add the sums of a stack. ``native``: the function that allocated beneath the site's line, if any. ``caller``:
@@ -220,13 +223,13 @@ class Site(Sums):
 
     @property
     def native_function(self) -> str | None:
-        """The native function that allocated most beneath the line; None if the line itself allocated."""
+        """The native function that allocated the most beneath the line; None if the line itself allocated."""
         natives = self.natives
         return max(natives, key=lambda name: (natives[name], name)) if natives else None
 
     @property
     def your_line(self) -> SiteKey | None:
-        """For a site in a library, the program's line that called it for the most bytes; None if the site itself is the
+        """For a site in a library, the program's line that called it for the most bytes. None if the site itself is the
         program's, or if no line of the program called it.
         """
         callers = self.callers
@@ -234,7 +237,7 @@ class Site(Sums):
 
 
 def site_frame(frames: Iterable[Frame]) -> Frame:
-    """Return the innermost Python frame; the innermost frame of all if there is none."""
+    """Return the innermost Python frame. If there is none, return the innermost frame of all."""
     innermost = None
     for frame in frames:
         if frame.is_python:
@@ -245,8 +248,8 @@ def site_frame(frames: Iterable[Frame]) -> Frame:
 
 
 def native_beneath(frames: Sequence[Frame]) -> str | None:
-    """Return the native function that allocated beneath the innermost Python line, skipping functions that only pass
-    requests on to an allocator unless there is no other. None if the line itself allocated, or if there is no such
+    """Return the native function that allocated beneath the innermost Python line. Functions that only pass requests on
+    to an allocator are skipped, unless there is no other. None if the line itself allocated, or if there is no Python
     line.
     """
     innermost = next((at for at, frame in enumerate(frames) if frame.is_python), 0)
@@ -270,7 +273,7 @@ def your_line(frames: Sequence[Frame]) -> SiteKey | None:
 def note_choice(parts: Iterable[tuple[Sequence[Sums], int]]) -> None:
     """Note how a peak was chosen, so that its intervals reach low enough (docs/sampling.md, "The peak").
 
-    ``parts``: all sums of the peak, grouped by site, each group with the bytes that the site ever allocated, in
+    ``parts``: all sums of the peak, grouped by site. Each group comes with the bytes that the site has allocated, in
     1/BYTES_ONE.
     """
     renewals = renewed = 0.0
@@ -291,7 +294,9 @@ def note_choice(parts: Iterable[tuple[Sequence[Sums], int]]) -> None:
 
 
 def rounded(fixed: int, one: int) -> int:
-    """Return the integer nearest to ``fixed / one``, in integers: heaps exceed what a float represents exactly."""
+    """Return the integer nearest to ``fixed / one``, computed in integers, because heaps may exceed the integers that a
+    float represents exactly.
+    """
     return (2 * fixed + one) // (2 * one)
 
 

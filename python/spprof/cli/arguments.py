@@ -1,4 +1,4 @@
-"""What the verbs share: options, checks of output files, and JSON output."""
+"""Code that the verbs share: options, checks of output files, and JSON output."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ _MISSING = {
     "mapped": ' (mappings are not recorded with native="off", by other tools or by earlier versions of spprof)',
     "resident": " (resident sizes were not requested, or could not be measured for everything)",
 }
-"""Why a file may lack a view."""
+"""The reasons why a file may lack a view."""
 
 
 def current_folder() -> str | None:
-    """Return this process's current folder; None: it has been removed."""
+    """Return this process's current folder; None: the folder has been removed."""
     try:
         return os.getcwd()
     except OSError:
@@ -115,7 +115,7 @@ def current_folder() -> str | None:
 
 
 def seen_from(folder: str, path: str) -> str:
-    """Return ``path`` relative to ``folder`` if it is inside it."""
+    """Return ``path`` relative to ``folder`` if it is inside that folder."""
     return path[len(folder) + 1 :] if path.startswith(folder + os.sep) else path
 
 
@@ -133,7 +133,7 @@ def print_json(document: dict[str, object]) -> None:
 
 
 def refusal(path: str, force: bool) -> str | None:
-    """Return why ``path`` must not be written; None if it may be."""
+    """Return the reason why ``path`` must not be written; None if it may be."""
     folder = os.path.dirname(path) or "."
     if os.path.isdir(path):
         return f"{visible(path)} is a folder; add a file name"
@@ -147,5 +147,5 @@ def refusal(path: str, force: bool) -> str | None:
 
 
 def format_of_output(path: str) -> str:
-    """Return the format for an output file of this name: pprof unless its suffix selects another."""
+    """Return the format for an output file of this name: pprof, unless its suffix selects another."""
     return formats.format_of(path) if formats.suffix_of(path) else "pprof"

@@ -36,7 +36,7 @@ EXAMPLES = (
 
 _LEAST_MINOR = 14
 _REACHED_WITHIN = 10.0
-"""Seconds within which the main thread must run Python code."""
+"""Number of seconds within which the main thread must run Python code."""
 _HEAP = "/debug/pprof/heap"
 _REQUEST_SECONDS = 60.0
 _CLOSED_WITHIN = 5.0
@@ -208,7 +208,7 @@ def _not_reached(process: OtherProcess) -> str:
     )
 
 
-# ---- After it was reached
+# ---- After the process was reached
 
 
 def _tell(process: OtherProcess, answer: dict[str, Any]) -> None:
@@ -255,7 +255,7 @@ def _asked(process: OtherProcess, address: str) -> bytes:
 
 
 def _answer(address: str) -> tuple[int, bytes]:
-    """Try once: a program that forks at this moment may drop the connection. OSError, HTTPException: no answer."""
+    """Try once. A program that is forking may drop the connection. OSError, HTTPException: there is no answer."""
     connection = http.client.HTTPConnection("localhost", timeout=_REQUEST_SECONDS)
     try:
         connection.sock = socket.socket(socket.AF_UNIX)
@@ -269,7 +269,7 @@ def _answer(address: str) -> tuple[int, bytes]:
 
 
 def _wait_until_closed(address: str) -> None:
-    """Wait briefly: the program may be running another job first."""
+    """Wait briefly, because the program may be running another job first."""
     ends_at = time.monotonic() + _CLOSED_WITHIN
     while os.path.lexists(address) and time.monotonic() < ends_at:
         time.sleep(_LOOKED_EVERY)

@@ -1,13 +1,14 @@
 """The script that the attached program's main thread runs, and the folder through which both sides communicate.
 
-    FOLDER/script.py   runs at some moment, or never    FOLDER/wanted   the side that renames it decides: the script
+    FOLDER/script.py   runs sooner or later, or never   FOLDER/wanted   the side that renames it decides: the script
     FOLDER/answer      the script's result, as JSON                     renames it to "taken", the attaching process,
     FOLDER/fetched     created once the snapshot has                    when it stops waiting, to "late"
                        been fetched
 
-CPython reports on stderr a script that it cannot read or that raises. The script file therefore stays until it has run;
-if it runs too late, it removes itself and the folder. Nothing in it raises. Tracers and profilers of the thread see
-only its first two frames; ``sys.path`` and ``sys.modules`` are unchanged except for this package.
+If CPython cannot read a script, or if the script raises, CPython reports this on stderr. The script file therefore
+stays until it has run, and nothing in it raises. If it runs too late, it removes itself and the folder. Tracers and
+profilers of the thread see only its first two frames. ``sys.path`` and ``sys.modules`` are unchanged except for this
+package.
 """
 
 from __future__ import annotations
@@ -133,14 +134,14 @@ _spprof_attach({folder!r}, {deadline!r}, {package!r}, {version!r}, {rate_kb!r}, 
 
 
 class NotReachedError(Exception):
-    """The script has not run and will not do anything any more."""
+    """The script has not run, and will no longer do anything."""
 
 
 class Talk:
     """The folder as the attaching process sees it.
 
-    If that process is root and the program belongs to another user, so does the folder, and that user may have replaced
-    it. It is therefore only accessed through its descriptor.
+    If that process runs as root and the program belongs to another user, the folder also belongs to that user, who may
+    have replaced it. It is therefore accessed only through its descriptor.
     """
 
     def __init__(self, pid: int, user: int, group: int) -> None:
@@ -168,7 +169,7 @@ class Talk:
                 os.fchown(end, *self._owner)
 
     def write_script(self, within: float, rate_kb: int, seconds: float) -> None:
-        """Write the script. ``within``: seconds within which it must run."""
+        """Write the script. ``within``: the number of seconds within which it must run."""
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         how = {"folder": self.folder, "deadline": time.monotonic() + within, "package": package}
         self.write("script.py", _SCRIPT.format(**how, version=__version__, rate_kb=rate_kb, seconds=seconds))
@@ -176,7 +177,7 @@ class Talk:
             os.fchown(self._inside, *self._owner)
 
     def answer(self, within: float) -> dict[str, str]:
-        """Return what the script did. NotReachedError: it did not run for ``within`` seconds, or does not finish."""
+        """Return what the script did. NotReachedError: it did not run for ``within`` seconds, or is not finishing."""
         ends_at, is_given_up = time.monotonic() + within, False
         while True:
             found = self._answer_so_far()
@@ -200,7 +201,7 @@ class Talk:
         return {str(key): str(value) for key, value in found.items()}
 
     def _give_up(self) -> bool:
-        """Return True if the script has not begun and will do nothing."""
+        """Return whether the script has not begun and will do nothing."""
         try:
             os.rename("wanted", "late", src_dir_fd=self._inside, dst_dir_fd=self._inside)
         except OSError:

@@ -2,8 +2,8 @@
 
     -c START ─► main ─► recorder started ─► sys.argv, sys.path, __main__ as python sets them ─► the program's code
 
-The program's environment is as without the profiler: its own ``__main__`` with nothing else in it, the previous
-LD_PRELOAD, and tracebacks that begin with its own code.
+The program sees the same environment as without the profiler: its own ``__main__`` with nothing else in it, the
+previous LD_PRELOAD, and tracebacks that begin with its own code.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def main() -> None:
 
 
 def _restore_environment(launch: Launch, recorder: Recorder) -> None:
-    """Set the environment for programs that this one starts: SPPROF, and the previous LD_PRELOAD unless they are
-    preloaded too.
+    """Set the environment for programs that this one starts: SPPROF and, unless the library is also preloaded in them,
+    the previous LD_PRELOAD.
     """
     if launch.children:
         os.environ[environment.VARIABLE] = recorder.opened_to_programs(launch.children)
@@ -97,7 +97,7 @@ def _is_importable(path: str) -> bool:
 
 
 def _absolute(path: str) -> str:
-    """Make ``path`` absolute as the interpreter does: a "./" stays in place."""
+    """Make ``path`` absolute in the way that the interpreter does: a "./" is kept."""
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
@@ -118,7 +118,7 @@ class _Program:
         if self._kind == MODULE or (self._kind == SCRIPT and _is_importable(self._name)):
             import runpy
 
-            # "python -m" calls this function itself, and its frames belong to the traceback.
+            # "python -m" calls this function itself, so its frames belong in the traceback.
             run: Callable[..., None] = runpy._run_module_as_main  # type: ignore[attr-defined]
             if self._kind == MODULE:
                 run(self._name)
@@ -173,7 +173,7 @@ def _code(program: str, module: dict[str, Any]) -> CodeType:
 
 
 def _without_our_frames(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap ``hook`` so that it only sees the program's own frames."""
+    """Wrap ``hook`` so that it sees only the program's own frames."""
 
     def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         theirs, at = traceback, traceback

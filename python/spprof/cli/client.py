@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 QUICK_SECONDS = 5.0
-"""Timeout of answers that need no GIL."""
+"""Timeout for answers that do not need the GIL."""
 HEAP_SECONDS = 60.0
-"""Timeout of a snapshot, which the program makes itself when it can."""
+"""Timeout for a snapshot, which the program itself makes when it can."""
 _DEAD_SECONDS = 60.0
-"""A socket without a listener is considered dead this long after its creation; a younger one may still be starting."""
+"""A socket without a listener is considered dead once it is this old. If it is younger, the listener may still be
+starting.
+"""
 _CREDENTIALS = struct.Struct("iII")
 _VERSION = re.compile(rb"python(\d)\.(\d+)")
 _ATTACHES = (3, 14)
@@ -48,7 +50,7 @@ class SilenceError(ProfileError):
 
 
 class Door:
-    """A socket at which a process may listen."""
+    """A socket at which a process may be listening."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -71,13 +73,13 @@ class Door:
         return connection
 
     def get(self, path: str, seconds: float) -> bytes:
-        """Return the process's answer. OSError: there is no listener. ProfileError: it refuses, or does not answer in
-        time.
+        """Return the process's answer. OSError: there is no listener. ProfileError: the process refuses, or does not
+        answer in time.
         """
         return _answered(self.connected(seconds), self.pid, path)
 
     def tidy(self) -> None:
-        """Remove the socket if it has no listener, unless it was created only just now."""
+        """Remove the socket if it has no listener, unless it was created only recently."""
         with suppress(OSError):
             if time.time() - os.lstat(self.path).st_mtime < _DEAD_SECONDS:
                 return
@@ -113,14 +115,14 @@ def _is_door(folder: str, name: str) -> bool:
 
 
 class Process:
-    """A process that listens."""
+    """A process that is listening."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self.pid = door.pid
 
     def get(self, path: str, seconds: float | None = None) -> bytes:
-        """Return its answer. ProfileError: it has ended, refuses, or does not answer in time."""
+        """Return the process's answer. ProfileError: the process has ended, refuses, or does not answer in time."""
         try:
             return self._door.get(path, QUICK_SECONDS if seconds is None else seconds)
         except OSError as error:
@@ -139,7 +141,7 @@ class Process:
         return found
 
     def heap(self) -> tuple[Profile, bytes]:
-        """Return a snapshot of its heap, taken now, parsed and as the bytes of a file."""
+        """Return a snapshot of the process's heap, taken now: parsed, and as the bytes of a file."""
         data = self.get("/debug/pprof/heap", HEAP_SECONDS)
         try:
             return profile_alone(read_bytes(data)), data
@@ -165,14 +167,16 @@ def process(pid: int) -> Process:
 
 
 def pid_of(word: str) -> int | None:
-    """Return the process id that a word stands for; None unless it is a plain number that is not a file."""
+    """Return the process id that a word represents; None unless the word is a plain number that is not the name of a
+    file.
+    """
     is_number = word.isascii() and word.isdigit() and len(word) <= 10
     return int(word) if is_number and not os.path.lexists(word) else None
 
 
 def _is_of(door: Door, pid: int) -> bool:
-    """Return whether the process itself listens there. An earlier process with its pid may have left the socket behind,
-    or another container that shares the folder may have a process with the same pid.
+    """Return whether the process itself is listening there. An earlier process with its pid may have left the socket
+    behind, or another container that shares the folder may have a process with the same pid.
     """
     try:
         with door.connected(QUICK_SECONDS) as connection:
@@ -244,7 +248,9 @@ def _user_name(number: int) -> str:
 
 
 def _python_of(pid: int) -> tuple[int, int] | None:
-    """Return the Python version, from the names of mapped files; (0, 0): unknown; None: it runs no Python."""
+    """Return the Python version, from the names of mapped files; (0, 0): unknown; None: the process is not running
+    Python.
+    """
     found = None
     try:
         with open(f"/proc/{pid}/maps", "rb") as maps:

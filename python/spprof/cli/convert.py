@@ -1,4 +1,4 @@
-"""``spprof convert FILE -o OUT``: writes a file, or a moment of a series, in the format that OUT's suffix selects."""
+"""``spprof convert FILE -o OUT``: writes a file, or a snapshot of a series, in the format of OUT's suffix."""
 
 from __future__ import annotations
 

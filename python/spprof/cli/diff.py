@@ -118,7 +118,7 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
 
 
 def _columns(cells: tuple[str, str, str, str], count: int) -> str:
-    """Format as many columns before the site as fit: all, the change with its interval, or the change alone."""
+    """Format as many columns before the site as fit: all of them, the change with its interval, or only the change."""
     return "".join(f"{cell:>{width}}  " for cell, width in zip(cells[:count], _WIDTHS))
 
 

@@ -36,6 +36,6 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def with_word(text: str, word: str) -> str:
-    """Return ``text`` without the threads that contain ``word`` in no line."""
+    """Return ``text`` without the threads that do not contain ``word`` in any line."""
     head, *threads = text.rstrip("\n").split("\n\n")
     return "\n\n".join([head, *(thread for thread in threads if word in thread)]) + "\n"

@@ -1,11 +1,12 @@
-"""The processes of one run: the files they wrote, why others wrote none, and which Python programs were not profiled.
+"""The processes of one run: the files that they wrote, why some wrote none, and which Python programs were not
+profiled.
 
     fork ──► born ──► wrote | idle | failed | replaced            each process records what becomes of it
     subprocess, os.posix_spawn, exec of a Python ──► left_out     recorded by the process that starts it
                                              └──► joined ──► …    recorded by the program once it is profiled after all
 
-The records are in memory that the processes share (``src/python/module/family.h``), either by fork or through a door: a
-word in SPPROF that tells a program where to find it. The first process reads the records when it ends.
+The records are in memory that the processes share (``src/python/module/family.h``). A process inherits it by fork, or
+finds it through a "door", a word in SPPROF that gives its location. The first process reads the records when it ends.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ reported. CROWDED: no file, because there are many already and this process is o
 """
 
 _MEMORY = "/memfd:spprof-family"
-"""The kernel's name for the memory (family_linux.c)."""
+"""The kernel's name for the shared memory (family_linux.c)."""
 
 _ROWS = 5
 _TEXT_MAX = 60
@@ -45,8 +46,8 @@ _SHEBANG_BYTES = 128
 _TRACKER = "resource_tracker import main"
 _FORK_SERVER = "from multiprocessing.forkserver import main"
 _HELPERS = (_TRACKER, _FORK_SERVER)
-"""Helper processes of the standard library and of loky, which hold none of the program's memory: how their -c code
-begins, apart from the package.
+"""How the -c code of helper processes begins, after the name of their package. These processes of the standard library
+and of loky hold none of the program's memory.
 """
 
 _WORKERS = {
@@ -61,16 +62,16 @@ class Process(NamedTuple):
     pid: int
     state: int
     value: int
-    """In state WROTE, the estimate: heap bytes or nanoseconds."""
+    """The estimate, in state WROTE: heap bytes or nanoseconds."""
     text: str
     parent: int = 0
-    """Parent of a program that has joined; 0: it was forked, or was left out."""
+    """Pid of the parent of a program that has joined; 0: it was forked, or was left out."""
     path: str = ""
     """Path of its file if it does not follow from the first process's."""
 
 
 class Family:
-    """This process's record and, at the end, those of all processes."""
+    """This process's record and, at the end of the run, the records of all processes."""
 
     def __init__(self) -> None:
         self._number = -1
@@ -88,8 +89,8 @@ class Family:
         return f"{os.getpid()}:{descriptor}:{mark:x}" if descriptor >= 0 else ""
 
     def join(self, door: str, path: str, is_helper: bool) -> bool:
-        """Record that this process is a program started by another one, found the door in SPPROF, and writes to
-        ``path``.
+        """Record that this process is a program that another process started, that it found the door in SPPROF, and
+        that it writes to ``path``.
 
         False: the first process has ended, or belongs to another user.
         """
@@ -118,9 +119,9 @@ class Family:
         instead.
         """
         descriptor, _ = _engine.family_door()
-        if _is_memory(os.getpid(), descriptor):  # else the program closed it and may have reused its number
+        if _is_memory(os.getpid(), descriptor):  # otherwise the program closed it and may have reused its number
             fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
-        if self._number < 0:  # else this program has joined, and its record has the path
+        if self._number < 0:  # otherwise this program has joined, and its record has the path
             text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
             self._number = _engine.family_add(WROTE, max(value, 0), text)
 
@@ -145,11 +146,11 @@ class Family:
             self._set(WROTE, value)
 
     def is_idle(self) -> None:
-        """Record that this process took too few samples itself and ends without a file."""
+        """Record that this process took too few samples itself and will end without a file."""
         self._set(IDLE, 0)
 
     def is_crowded_out(self) -> None:
-        """Record that this process writes no file because there are many and it is small."""
+        """Record that this process writes no file because there are many files and it is small."""
         self._set(CROWDED, 0)
 
     def failed(self) -> None:
@@ -160,14 +161,14 @@ class Family:
         _engine.family_set(self._number, state, max(value, 0))
 
     def starts(self, program: Any, words: Any) -> None:
-        """Record that this process starts, or becomes, another program. Errors in the arguments are left to the
+        """Record that this process is starting, or becoming, another program. Errors in the arguments are left to the
         original function.
         """
         if not self._is_shared:
             return
         with suppress(Exception):
             told = _told_python(program, words)
-            if told is not None and _is_memory(*self._door):  # else it could not record that it is profiled
+            if told is not None and _is_memory(*self._door):  # otherwise it could not record that it is being profiled
                 _engine.family_add(LEFT_OUT, 0, told.encode("utf-8", "backslashreplace"))
 
     def becomes(self, program: Any, words: Any) -> None:
@@ -177,7 +178,7 @@ class Family:
 
 
 def _is_memory(pid: int, descriptor: int) -> bool:
-    """Return whether the first process's descriptor still refers to the shared memory: programs may close descriptors
+    """Return whether the first process's descriptor still refers to the shared memory. Programs may close descriptors
     that they did not open.
     """
     try:
@@ -187,7 +188,7 @@ def _is_memory(pid: int, descriptor: int) -> bool:
 
 
 def read() -> tuple[list[Process], int]:
-    """Return all records, and how many did not fit."""
+    """Return all records, and the number of records that did not fit."""
     records, lost = _engine.family_records()
     return [_process(*record) for record in records], lost
 
@@ -214,7 +215,7 @@ def lines(
 
     ``own_value``: the first process's estimate, in ``unit``. ``path_of``: maps a forked process's pid to its file.
     ``min_samples``: the minimum number of samples for a file. ``series_folder``: the folder of the series if each
-    process writes one, or else "".
+    process writes a series, otherwise "".
     """
     processes, lost = told
     wrote = [(one.value, one.path or path_of(one.pid)) for one in processes if one.state == WROTE]
@@ -259,8 +260,8 @@ def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
 
 
 def _without_what_they_became(processes: list[Process]) -> list[Process]:
-    """Return each process's last record: a worker that becomes another program has one record for each. A record of a
-    written file takes precedence.
+    """Return the last record of each process. A worker that becomes another program has a record for each of the two. A
+    record of a written file takes precedence.
     """
     last: dict[int, Process] = {}
     for one in processes:
@@ -288,7 +289,7 @@ def _left_out(processes: list[Process]) -> Iterator[str]:
 
 
 def _never_joined(processes: list[Process]) -> dict[str, int]:
-    """Return, by description, how many started programs never recorded that they are profiled."""
+    """Return, by description, the number of started programs that never recorded that they were being profiled."""
     joined = [one for one in processes if one.parent]
     counts: dict[str, int] = {}
     for one in processes:
@@ -303,14 +304,14 @@ def _never_joined(processes: list[Process]) -> dict[str, int]:
 
 
 def _is_start_of(program: Process, start: Process) -> bool:
-    """Return whether ``start``, recorded by the process that started or became a program, may be the start of
-    ``program``.
+    """Return whether ``start`` may be the start of ``program``. The process that started ``program``, or that became
+    it, recorded ``start``.
     """
     return start.pid in (program.parent, program.pid) and start.text in (program.text, _script_of(program.text))
 
 
 def _script_of(told: str) -> str:
-    """Return the script in "python script argument": the parent may have started it by that name alone."""
+    """Return the script in "python script argument". The parent may have started the script by that name alone."""
     return told.partition(" ")[2].partition(" ")[0]
 
 
@@ -328,7 +329,9 @@ def _is_running(pid: int) -> bool:
 
 
 def _pattern(own_path: str, others: list[str]) -> str:
-    """Return the files of a run as shell words: a pattern such as ``x.pb.gz x.*.pb.gz``, every file, or the folder."""
+    """Return the files of a run as shell words: a pattern such as ``x.pb.gz x.*.pb.gz``, a list of all files, or the
+    folder.
+    """
     own = _short(own_path)
     stems = {_stem(own, _short(path)) for path in others}
     stem = stems.pop()
@@ -341,7 +344,9 @@ def _pattern(own_path: str, others: list[str]) -> str:
 
 
 def _stem(own: str, other: str) -> str:
-    """Return what two files of one program have in common before their pids; "" if they belong to two programs."""
+    """Return the common prefix of two files of one program, up to their pids; "" if the files belong to different
+    programs.
+    """
     stem = other.removesuffix(".pb.gz").rpartition(".")[0]
     return stem if own == f"{stem}.pb.gz" or own.rpartition(".pb.gz")[0].rpartition(".")[0] == stem else ""
 
@@ -369,8 +374,10 @@ def _told_python(program: Any, words: Any) -> str | None:
 
 
 def helper_of(words: list[str]) -> str | None:
-    """Return which of the helpers this command runs, which hold none of the program's memory; None: none of them."""
-    first = [statement.strip() for statement in command_of(words).code.split(";")[:2]]  # "import sys" may come before
+    """Return which of the helpers this command runs. Helpers hold none of the program's memory. None: it runs no
+    helper.
+    """
+    first = [statement.strip() for statement in command_of(words).code.split(";")[:2]]  # "import sys" may come first
     for helper in _HELPERS:
         if any(one.startswith("from ") and one.endswith(helper) for one in first):
             return helper
@@ -389,7 +396,7 @@ def _named(command: Command) -> list[str]:
 
 
 def _path_of(program: Any) -> str:
-    """Return the program's path. fork_exec takes a sequence of paths and runs the first that is executable."""
+    """Return the program's path. fork_exec takes a sequence of paths and runs the first executable one."""
     if isinstance(program, (str, bytes, os.PathLike)):
         return os.fsdecode(program)
     candidates = [os.fsdecode(one) for one in program]

@@ -53,7 +53,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> tuple[Profile, list[Moment]]:
-    """Return the profile and no moments; for a folder with a single series, its latest profile and all moments."""
+    """Return the profile, without any moments. For a folder with a single series, return its latest profile and all
+    moments.
+    """
     if len(arguments.files) == 1 and os.path.isdir(arguments.files[0]) and not arguments.cpu:
         from spprof.cli.folders import read_history
 

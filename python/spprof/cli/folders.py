@@ -1,5 +1,5 @@
-"""Folders as input of reports: one moment of each series of snapshots, and the other profiles. A sentence on stderr
-reports what was left out.
+"""Folders as input for reports: one snapshot of each series, and the other profiles. A sentence on stderr names what
+was left out.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from spprof.report.history import Moment
 
     Named = list[tuple[str, Profile]]
-    """Profiles with the paths of their files."""
+    """Profiles, with the paths of their files."""
 
 
 def read_file(path: str) -> Profile:
-    """Return the profile in the file, showing progress on a terminal. A whole snapshot of a series counts as any other
-    profile.
+    """Return the profile in the file, showing progress on a terminal. A whole snapshot of a series is treated like any
+    other profile.
 
-    ProfileError names the file: it cannot be read, or holds only changes of a series.
+    ProfileError: the file cannot be read, or holds only changes of a series. The message names the file.
     """
     show = progress(path)
     profile = read_profile(path, show)
@@ -52,7 +52,7 @@ def read_file(path: str) -> Profile:
 
 
 def read_latest(path: str) -> Named:
-    """Return the latest moment of each series in the folder ``path``, and the other profiles in it.
+    """Return the latest snapshot of each series in the folder ``path``, and the other profiles in it.
 
     ProfileError: it has neither, or none can be read.
     """
@@ -74,10 +74,10 @@ def read_latest(path: str) -> Named:
 
 
 def read_history(path: str, shown: Callable[[Profile], Profile]) -> tuple[Profile, list[Moment]] | None:
-    """Return the latest moment, with labels ALLOCATED_BY, and all moments of a folder whose heap profiles are one
-    series. None: its heap profiles are several series, or none.
+    """For a folder whose heap profiles form one series, return the latest snapshot, with ALLOCATED_BY labels, and all
+    moments. None: they form several series, or none.
 
-    ``shown``: transforms a profile's stacks for display. ProfileError: none can be read.
+    ``shown``: transforms a profile's stacks for display. ProfileError: no snapshot can be read.
     """
     folder = listed(path)
     if len(folder.series) != 1 or any(".cpu." not in os.path.basename(one) for one in folder.profiles):
@@ -96,7 +96,7 @@ def read_history(path: str, shown: Callable[[Profile], Profile]) -> tuple[Profil
 
 
 def read_moment(path: str, at: str) -> Named:
-    """Return the last moment at or before ``at`` of each series in the folder ``path``.
+    """Return the last snapshot at or before ``at`` of each series in the folder ``path``.
 
     ProfileError: there is none. ValueError: ``at`` is not a valid time; the message is for the user.
     """
@@ -132,7 +132,9 @@ def listed(path: str) -> Folder:
 
 
 def tell(folder: Folder, used: Sequence[str], notes: Sequence[str] = (), *, always: bool = False) -> None:
-    """Print what was used, what was left out, and any ``notes``; without ``always``, only if something was left out."""
+    """Print what was used, what was left out, and any ``notes``. Unless ``always`` is true, print this only if
+    something was left out.
+    """
     left = folder.left_out_text
     if (left or always) and used:
         rest = [f"left out: {left}"] if left else []
@@ -146,7 +148,7 @@ def nothing_left(folder: Folder) -> ProfileError:
 
 
 def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] | None]) -> tuple[Named, list[str]]:
-    """Return the last chosen moment of each series, and a description of each."""
+    """Return the last chosen snapshot of each series, each with a description."""
     found: Named = []
     used = []
     for series in folder.series:
@@ -159,7 +161,9 @@ def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] 
 
 
 def _beside(path: str, folder: Folder) -> Profile | None:
-    """Return the profile in a file beside series. None: it is left out, being unreadable or a copy of a snapshot."""
+    """Return the profile in a file next to the series. None: it is left out because it is unreadable or a copy of a
+    snapshot.
+    """
     try:
         profile = read_profile(path)
         stamp = stamp_of(profile)

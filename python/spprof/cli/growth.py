@@ -41,7 +41,7 @@ _WIDTHS = (14, 27, 8, 8, 10)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SPANS = ((2 * _DAY, _DAY, "d"), (2 * _HOUR, _HOUR, "h"), (2 * _MINUTE, _MINUTE, "min"), (0, 1, "s"))
 _FAST = 1 << 20
-"""From this growth in bytes a minute, rates are shown per minute; below, per hour."""
+"""From this growth in bytes per minute, rates are shown per minute; below that, per hour."""
 
 _MEANINGS = {
     GROWING: "growing: old blocks accumulate and are not freed. A leak and a cache that is still filling look alike "
@@ -172,7 +172,7 @@ def _sentences(
 
 
 def _deciding(one: SiteGrowth, paths: ShortPaths) -> str:
-    """Return what is needed to reach a verdict on a site."""
+    """Return what is needed for a verdict on a site."""
     text = told_key(_key(one), paths)
     samples = one.samples_to_decide
     needs = "a longer series" if samples is None else f"{samples} more {'sample' if samples == 1 else 'samples'}"
@@ -189,7 +189,7 @@ def _texts(one: SiteGrowth, unit: _Unit) -> tuple[str, ...]:
 
 
 def _cells(texts: Sequence[str], count: int) -> str:
-    """Format as many columns before the site as fit: all, those up to the verdict, or the rate."""
+    """Format as many columns before the site as fit: all of them, those up to the verdict, or only the rate."""
     return "".join(f"{text:>{width}}  " for text, width in zip(texts[:count], _WIDTHS))
 
 

@@ -1,4 +1,4 @@
-"""``spprof imports``: what each import costs, by itself and with everything that it imports in turn."""
+"""``spprof imports``: shows what each import costs, by itself and including everything that it imports in turn."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The files that a report reads: one, or the sum of several and of the contents of folders.
+"""The files that a report reads: a single file, or the sum of several files and of the contents of folders.
 
-FILE                  read as it is
+FILE                  read unchanged
 FILE… DIR…            only heap profiles, or only CPU profiles with --cpu, added up
-DIR with a series     its latest moment counts as one file
+DIR with a series     its latest snapshot counts as one file
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_file_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
-    """Add FILE… and --cpu. ``more``: help about what else FILE may be."""
+    """Add FILE… and --cpu. ``more``: help text about what else FILE may be."""
     parser.add_argument(
         "files",
         metavar="FILE",
@@ -64,12 +64,14 @@ def _age(text: str) -> float:
 
 
 def read(path: str) -> Profile:
-    """Return the profile in the file, or the sum of a folder's heap profiles. ProfileError names the file."""
+    """Return the profile in the file, or the sum of a folder's heap profiles. The message of a ProfileError names the
+    file.
+    """
     return _sum_of(_of_one_kind(_profiles_of(path), is_cpu=False))
 
 
 def read_at(folder: str, at: str) -> Profile:
-    """Return what the process of each series in ``folder`` held at the moment ``at``, added up.
+    """Return the sum of what the processes of the series in ``folder`` held at the time ``at``.
 
     ProfileError: there is no snapshot from that time. ValueError: ``at`` is not a valid time; the message is for the
     user.
@@ -78,8 +80,8 @@ def read_at(folder: str, at: str) -> Profile:
 
 
 def read_each(paths: Sequence[str]) -> list[tuple[str, Profile]]:
-    """Return the profiles in the files and the heap profiles in the folders, each with its file's path. ProfileError
-    names the file.
+    """Return the profiles in the files and the heap profiles in the folders, each with its file's path. The message of
+    a ProfileError names the file.
     """
     return [one for path in paths for one in _of_one_kind(_profiles_of(path), is_cpu=False)]
 
@@ -98,12 +100,12 @@ def read_sum(arguments: argparse.Namespace, *, tells_processes: bool = False) ->
 
 
 def read_shown(arguments: argparse.Namespace, *, tells_processes: bool = False) -> Profile:
-    """Like ``read_sum``, with the stacks prepared for display by ``shown``."""
+    """Like ``read_sum``, but with the stacks prepared for display by ``shown``."""
     return shown(read_sum(arguments, tells_processes=tells_processes), arguments)
 
 
 def shown(profile: Profile, arguments: argparse.Namespace) -> Profile:
-    """Return ``profile`` as ``folded`` does, restricted by --older-than if it was given."""
+    """Return ``profile`` as ``folded`` does, but restricted by --older-than if it was given."""
     if arguments.older_than is not None:
         if not tells_ages(profile):
             raise ProfileError(
@@ -129,7 +131,9 @@ def _sum_of(named: list[tuple[str, Profile]]) -> Profile:
 
 
 def _of_one_kind(named: list[tuple[str, Profile]], is_cpu: bool) -> list[tuple[str, Profile]]:
-    """Return the CPU profiles, or the other ones. If there are only CPU profiles, return those."""
+    """Return only the CPU profiles, or only the other ones. If there are only CPU profiles, return those in either
+    case.
+    """
     wanted = [one for one in named if (one[1].time_index >= 0) == is_cpu]
     if not wanted and is_cpu:
         raise ProfileError(f"{visible(named[0][0])}{' …' if len(named) > 1 else ''}: there is no CPU profile")

@@ -1,10 +1,11 @@
-"""The interpreter's options: the running one's, so that another can be started with the same, and those in a command.
+"""The interpreter's options: those of the running interpreter, so that another can be started with the same ones, and
+those in a command.
 
     -X dev -Bc CODE a b     flags "B", program ["-c", "CODE", "a", "b"]
     -S -mapp a              flags "S", program ["-m", "app", "a"]
     script.py a             flags "",  program ["script.py", "a"]
 
-Options set by environment variables are left there: the other interpreter reads them itself.
+Options set by environment variables are not included, because the other interpreter reads them itself.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Command(NamedTuple):
     """The words after ``python``."""
 
     flags: str
-    """The letters of its options that take no value."""
+    """The letters of the options that take no value."""
     program: list[str]
     """The program with its arguments; empty for the interactive prompt."""
 
@@ -107,8 +108,8 @@ def command_of(words: list[str]) -> Command:
 
 
 def words_of_process() -> list[str]:
-    """Return this process's command line as far as it can be read: the interpreter first or, for a script, what its
-    first line names.
+    """Return this process's command line, as far as it can be read. The interpreter comes first. For a script, that is
+    the interpreter which the script's first line names.
     """
     with suppress(OSError), open("/proc/self/cmdline", "rb") as file:
         return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]] or [""]

@@ -73,7 +73,7 @@ def _verb(words: list[str]) -> int:
 
 
 def _report(verb: str, words: list[str]) -> int:
-    """Run any verb but ``run``, which avoids the imports that these verbs share."""
+    """Run any verb other than ``run``, which avoids the imports that these verbs share."""
     import gc
     from importlib import import_module
 
@@ -81,7 +81,7 @@ def _report(verb: str, words: list[str]) -> int:
 
     module = import_module("spprof.cli." + verb.replace("-", "_"))
     words = getattr(module, "prepared", list)(words)
-    gc.disable()  # a profile is a million objects without cycles: collecting would double the time to read it
+    gc.disable()  # a profile consists of a million objects without cycles: collection would double the time to read it
     try:
         status: int = module.main(parser_of(verb, module).parse_args(words))
     except ProfileError as error:

@@ -1,8 +1,8 @@
-"""The value of ``--at``: a moment among the snapshots in a folder.
+"""The value of ``--at``: a point in time among the snapshots in a folder.
 
 12:30  12:30:05                       time of day, on the day of the last snapshot or the day before
 2026-11-30T12:30  2026-11-30T12:30:05 date and time
-+10m  -10m                            after the first snapshot, before the last one, unaffected by changes of the clock
++10m  -10m                            after the first snapshot, before the last one; clock changes have no effect
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?", re.ASCII)
 
 if TYPE_CHECKING:
     Choice = Callable[[Series], Callable[[Entry], bool]]
-    """For a series, returns a function that tells whether a snapshot is not later than the requested moment."""
+    """For a series, returns a function that returns whether a snapshot is not later than the requested time."""
 
 
 def choice_of(text: str, series: Sequence[Series]) -> Choice:
-    """Return the choice that ``text`` makes in ``series``, each of which has snapshots. ValueError: it is not a valid
-    time.
+    """Return the choice that ``text`` makes in the ``series``, each of which has snapshots. ValueError: the text is not
+    a valid time.
     """
     if text[:1] in ("+", "-"):
         return _by_distance(text[0], seconds_of(text[1:]), series)
@@ -66,7 +66,7 @@ def told_time(time_ns: int) -> str:
 
 
 def _by_distance(sign: str, seconds: float, series: Sequence[Series]) -> Choice:
-    """Choose by time elapsed: the wall clock at each series' first snapshot plus the monotonic clock from there on."""
+    """Choose by elapsed time: the wall clock at each series' first snapshot plus the monotonic time since then."""
     begins = {one.mark: one.entries[0] for one in series}
 
     def when(one: Series, entry: Entry) -> int:

@@ -1,4 +1,4 @@
-"""Where a run writes: file names by program, process and kind.
+"""The files that a run writes: their names depend on the program, the process and the kind of profile.
 
 -o x.pb.gz     x.pb.gz, CPU profile x.cpu.pb.gz            other processes: x.<pid>.pb.gz, x.<pid>.cpu.pb.gz
 -o DIR/        DIR/spprof-<program>.<pid>.pb.gz             the same, each with its own pid
@@ -26,12 +26,12 @@ _CPU = ".cpu"
 _NOBODY = -1
 _COUNTED_MAX = 4096
 _NAME_BYTES = 200
-"""Maximum length of the program's name within a file name, which may have at most 255 bytes."""
+"""Maximum length of the program's name within a file name. A file name may have at most 255 bytes."""
 
 
 def output_of(wanted: str | None, program: str, pid: int) -> str:
-    """Return the heap profile's absolute path for ``-o wanted``. A folder, which ends with a slash, is created if
-    missing.
+    """Return the heap profile's absolute path for ``-o wanted``. If it ends with a slash, it is a folder, which is
+    created if missing.
 
     OSError: it cannot be created, or the path is relative and the current folder has been removed.
     """
@@ -51,7 +51,7 @@ def beside(output: str) -> str:
 
 
 def pair(output: str, *, has_heap: bool, has_cpu: bool, is_named: bool) -> tuple[str, str]:
-    """Return the paths of the heap profile and of the CPU profile, "" for none.
+    """Return the paths of the heap profile and of the CPU profile; "" if there is no such profile.
 
     ``is_named``: ``output`` is the requested file, not a name generated in a folder. A single profile then gets exactly
     this path.
@@ -62,8 +62,8 @@ def pair(output: str, *, has_heap: bool, has_cpu: bool, is_named: bool) -> tuple
 
 
 def of_new_program(wanted: str, program: str, pid: int, *, has_heap: bool, has_cpu: bool) -> tuple[str, str]:
-    """Like ``pair``, for a process started as a separate program with ``out=wanted``. Return paths that do not exist
-    yet.
+    """Like ``pair``, but for a process that was started as a separate program with ``out=wanted``. Return paths that do
+    not exist yet.
 
     OSError: as for ``output_of``.
     """
@@ -78,7 +78,7 @@ def of_new_program(wanted: str, program: str, pid: int, *, has_heap: bool, has_c
 
 
 def count_beside(path: str) -> int:
-    """Return how many profiles the folder of ``path`` holds. Counting stops at some thousands."""
+    """Return how many profiles the folder of ``path`` holds. Counting stops at a few thousand."""
     suffix = _split(path)[1]
     found = 0
     with suppress(OSError), os.scandir(os.path.dirname(path)) as entries:
@@ -90,7 +90,7 @@ def count_beside(path: str) -> int:
 
 
 def of_process(output: str, pid: int, first_pid: int) -> str:
-    """Return where the process ``pid`` writes, if ``first_pid`` writes ``output``."""
+    """Return the path to which the process ``pid`` writes if ``first_pid`` writes to ``output``."""
     if pid == first_pid:
         return output
     stem, suffix = _split_before_kind(output)

@@ -2,7 +2,7 @@
 
 as recorded, root first:  <module> ─ bootstrap.main ─ _execute ─ <module> ─ load      shown:  <module> ─ load
 
-The profiler's own work is recognized by ``symbolize.own_code``, with and without ``spprof run``.
+``symbolize.own_code`` recognizes the profiler's own work, with and without ``spprof run``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def cpu_without_own_frames(taken: Profile) -> Profile:
 
 
 def theirs(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
-    """Return a stack from the program's first frame on, without our frames and the interpreter's frames between ours
+    """Return a stack from the program's first frame on. Leave out our frames, and the interpreter's frames between ours
     and the program's.
 
     Work before the program's first frame, mostly compiling, has no frame of the program; its stack becomes NATIVE.

@@ -1,7 +1,7 @@
-"""What ``spprof run`` runs: a script, a module, code, standard input, or an installed command.
+"""The program that ``spprof run`` runs: a script, a module, code, standard input, or an installed command.
 
 script.py  folder/  archive.zip     script     a path
-gunicorn                            script     the Python script of that name beside the interpreter or in PATH, as pip
+gunicorn                            script     the Python script of that name next to the interpreter or in PATH, as pip
                                                installs it for console_scripts
 -m module                           module
 -c CODE                             code
@@ -33,14 +33,16 @@ class Program(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The name used for files and recorded in them; never code or arguments, which may hold secrets."""
+        """The name that is used for files and recorded in them. It never contains code or arguments, which may hold
+        secrets.
+        """
         if self.kind in (CODE, STDIN):
             return "command" if self.kind == CODE else "stdin"
         return os.path.basename(os.path.abspath(self.name)) or "program"
 
     @property
     def words(self) -> list[str]:
-        """The program in the interpreter's command line."""
+        """The program, as written in the interpreter's command line."""
         return {MODULE: ["-m", self.name], CODE: ["-c", self.name]}.get(self.kind, [self.name])
 
 
@@ -54,7 +56,7 @@ def is_option_of_kind(word: str) -> bool:
 
 
 def of_option(word: str, following: list[str]) -> tuple[Program | None, list[str]]:
-    """Return the program of -m or -c, from the same word or the next, and its arguments. None: nothing follows."""
+    """Return the program of -m or -c, given in the same word or the next, and its arguments. None: nothing follows."""
     kind = MODULE if word.startswith("-m") else CODE
     rest = [word[2:], *following] if len(word) > 2 else following
     return (Program(kind, rest[0]), rest[1:]) if rest else (None, [])
@@ -109,8 +111,8 @@ def _command(name: str) -> str | None:
 
 
 def _is_ours(interpreter: str) -> bool:
-    """Return whether it is this interpreter under another name. In a virtual environment, several links may lead to the
-    same program but stand for different sets of packages.
+    """Return whether it is this interpreter under another name. With virtual environments, several links may lead to
+    the same program but represent different sets of packages.
     """
     try:
         is_same = os.path.samefile(interpreter, sys.executable)

@@ -1,4 +1,4 @@
-"""``spprof ps``: lists this user's processes that listen."""
+"""``spprof ps``: lists this user's listening processes."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _asked() -> tuple[list[dict[str, Any]], list[int]]:
-    """Return the state of each process that answers, and the pids of those that do not. Remove sockets left behind by
-    ended processes.
+    """Return the state of each process that answers, and the pids of those that do not. Remove sockets that ended
+    processes left behind.
     """
     states: list[dict[str, Any]] = []
     silent: list[int] = []
@@ -90,7 +90,7 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 def age_text(seconds: int) -> str:
-    """Format an age in the largest unit that fits at least once: "59 s", "3 h", "12 d"."""
+    """Format an age in the largest unit of which it contains at least one: "59 s", "3 h", "12 d"."""
     for unit, size in _UNITS:
         if seconds >= size:
             return f"{seconds // size} {unit}"

@@ -1,8 +1,8 @@
-"""Samples the program and writes its files: at the end, when a signal ends it, and at intervals.
+"""Samples the program and writes its files: at the end, when a signal ends the program, and at intervals.
 
     start ─► the program ─┬─ ends, raises, sys.exit ─► atexit ────────────┐
                           ├─ os._exit, os.abort ──────────────────────────┤
-                          ├─ an ending signal (unless it handles it) ─────┼─► finish: the files, a summary on stderr
+                          ├─ a fatal signal that it does not handle ──────┼─► finish: the files, a summary on stderr
                           ├─ os.execv, os.execve ─► the files, as that may fail
                           ├─ every SECONDS, on a thread ─► the files      │
                           └─ forks ─► the child: the same for x.<pid>.… ──┘   (a child prints nothing)
@@ -11,13 +11,14 @@ The program was started by ``spprof run``, or found SPPROF in its environment (`
 ``run`` always writes a file; other processes write one if they have taken enough samples.
 
 Threads: a lock admits one writer at a time. A signal that arrives while its own thread is writing waits until the write
-is complete. If a signal arrives just before the program waits in C, Python would only handle it after the wait, which
-may never end; the signal is therefore repeated until it is handled (src/python/signal_repeat.h). Signals are blocked
+is complete. If a signal arrives just before the program waits in C, Python would handle it only after the wait, which
+may never end. The signal is therefore repeated until it is handled (src/python/signal_repeat.h). Signals are blocked
 around a fork: CPython drops those that reach a child before it has initialized itself, and a pool that terminates its
-workers would then wait forever. Our own code does not show in the profile (``cli.own_frames``, ``symbolize.own_code``).
+workers would then wait forever. Our own code does not appear in the profile (``cli.own_frames``,
+``symbolize.own_code``).
 
-Status: always as without the profiler. If finishing hangs, a C thread ends the process after a while
-(src/python/module/endings.h). A thread that ends the process by os._exit does not let another thread end it first.
+Status: always the same as without the profiler. If finishing hangs, a C thread ends the process after a while
+(src/python/module/endings.h). While a thread is ending the process through os._exit, no other thread can end it first.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from spprof.serve.trigger_files import TriggerFiles
     from spprof.serve.triggers import Trigger
 else:
-    import _signal as signal  # without its enumerations
+    import _signal as signal  # signal without its enumerations
 
     processes, summary = map(on_demand.module, ("spprof.pprof.processes", "spprof.cli.summary"))
     listener = on_demand.module("spprof.http.listener")
@@ -76,26 +77,26 @@ ENDING_SIGNALS = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
-"""Signals that end a process by default and that people and systems send for that purpose. Left out: SIGINT, which
-Python turns into an exception; faults, during which no Python code can run, and SIGKILL; signals that profilers, timers
-and garbage collectors use (SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGTRAP, SIGSYS, real-time signals); SIGPIPE and SIGXFSZ,
-which Python ignores.
+"""Signals that end a process by default, and that people and systems send for that purpose. This leaves out SIGINT,
+which Python turns into an exception; faults, during which no Python code can run, and SIGKILL; signals that profilers,
+timers and garbage collectors use (SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGTRAP, SIGSYS, real-time signals); SIGPIPE and
+SIGXFSZ, which Python ignores.
 """
 
 _RESERVE_FROM = 40
-"""Reserved descriptors get this number or a higher one: programs may rely on low numbers being free."""
+"""Reserved descriptors have this number or a higher one, because programs may rely on low numbers being free."""
 
 _CALLS_KEPT = 500
-"""Extra recursion depth for finishing when a signal arrives at the recursion limit."""
+"""Additional recursion depth for finishing when a signal arrives at the recursion limit."""
 
 _CROWD = 256
 """For every group of this many files in a folder, the samples that a process needs for another file double."""
 
 _EXEC_SECONDS = 1.0
-"""How long ``--every`` writes no file once another program is about to replace this one."""
+"""Number of seconds for which ``--every`` writes no file once this process is about to become another program."""
 
 _PATIENCE_SECONDS = 30.0
-"""How long finishing may delay the end by a signal or os._exit."""
+"""Maximum number of seconds by which finishing may delay the end through a signal or os._exit."""
 
 _LAST_OF_ALL = -1_000_000
 """Priority among the finalizers of a multiprocessing worker."""
@@ -106,7 +107,8 @@ class Recorder:
 
     def __init__(self, settings: Settings, *, is_first: bool = True, is_helper: bool = False) -> None:
         """``is_first``: this is the first process of ``spprof run``, which always writes a file and, at its end,
-        reports its own and all others. ``is_helper``: this process writes no file; only processes that it forks do.
+        reports its own files and all others. ``is_helper``: this process writes no file; only the processes that it
+        forks do.
         """
         self._settings = settings
         self._recordings = recordings.of(settings)
@@ -120,7 +122,7 @@ class Recorder:
         self._begin()
 
     def _begin(self) -> None:
-        """Reset the state to that of a process that has written nothing yet."""
+        """Reset the state to that of a process that has not written anything yet."""
         self._writing = allocate_lock()
         self._writer = 0
         self._finishing = allocate_lock()
@@ -137,11 +139,11 @@ class Recorder:
         """For each recording, the path of its latest file."""
         self._parent = os.getppid()
         self._number = 1
-        """Number added to the file names if the plain names were taken."""
+        """Number that is added to the file names if the plain names were taken."""
         self._triggers: list[Trigger] = []
 
     def opened_to_programs(self, variable: str) -> str:
-        """Return SPPROF for programs that this one starts, extended so that they can find this process's notes."""
+        """Return SPPROF for programs that this one starts, extended so that they can find this process's records."""
         door = self._family.open()
         return f"{variable},run={door}" if door else variable
 
@@ -184,13 +186,13 @@ class Recorder:
         self._start_triggers(is_inherited=False)
 
     def forget(self) -> None:
-        """Write nothing: the program or a profiler could not be started."""
+        """Write nothing, because the program or a profiler could not be started."""
         self._finished = True
         self._family.failed()
         self._stop_recordings()
 
     def _start_recordings(self) -> None:
-        """Start sampling. Starting registers a shutdown at exit, and ``finish`` must run before it."""
+        """Start sampling. This registers a shutdown at exit, and ``finish`` must run before that."""
         atexit.unregister(self.finish)
         for recording in self._recordings:
             recording.start()
@@ -215,10 +217,10 @@ class Recorder:
                 _wait_forever()
 
     def _finish_once(self, *, ends_process: bool = False, only_own: bool = False) -> None:
-        """Finish, unless that has already happened or this thread is already doing it. Wait if another thread is
-        finishing.
+        """Finish, unless finishing has already happened or this thread is in the middle of it. Wait if another thread
+        is finishing.
 
-        ``ends_process``: the caller ends the process when this returns, and no other thread may end it first.
+        ``ends_process``: the caller ends the process when this function returns, and no other thread may end it first.
         """
         if self._finisher == get_ident():
             return
@@ -251,14 +253,14 @@ class Recorder:
             self._show_family()
 
     def _show_triggers(self) -> None:
-        for one in self._triggers[:1]:  # they share their files
+        for one in self._triggers[:1]:  # the recordings share their files
             if not one.written:
                 return
             count, path = one.written, visible(one.last_path)
             say(f"triggers wrote {count} snapshot{'s' if count > 1 else ''}; the latest is {path}", flush=self._flushes)
 
     def _show_family(self) -> None:
-        """Print the other processes, with their files."""
+        """Print the list of other processes, with their files."""
         first = self._recordings[0]
         summary.show(
             family.lines(
@@ -279,7 +281,7 @@ class Recorder:
                 summary.show(recording.lines(self._has_written[recording]), flush=self._flushes)
 
     def _say_failure(self, what: str, error: Exception) -> None:
-        """Print a failure, unless it was also the last one printed: with --every the same one may recur."""
+        """Print a failure, unless it is the same as the last one printed: with --every, the same failure may recur."""
         with suppress(Exception):  # memory may be exhausted
             text = f"{what}: {getattr(error, 'strerror', None) or repr(error)}"
             if text != self._said:
@@ -287,7 +289,7 @@ class Recorder:
                 self._said = text
 
     def _write(self, *, is_last: bool, only_own: bool = False) -> list[Recording]:
-        """Write the files and return the recordings written; none if this thread is already writing."""
+        """Write the files, and return the recordings that were written; none if this thread is already writing."""
         if self._writer == get_ident():
             return []
         with self._writing:
@@ -332,8 +334,8 @@ class Recorder:
         return {"script": title, **processes.program_note(os.getpid(), self._parent, title)}
 
     def _leave_files_of_others(self) -> None:
-        """Choose free names before writing the first file: another process with the same pid, in another container or
-        long ago, may have left files of these names.
+        """Choose free names before writing the first file. A process with the same pid, in another container or long
+        ago, may have left files with these names.
         """
         if not self._is_first and not self._has_written:
             while any(recording.is_taken(self._path(recording)) for recording in self._recordings):
@@ -342,8 +344,8 @@ class Recorder:
     # ---- Ends and replacements of the process
 
     def _has_own(self) -> bool:
-        """Return whether this process itself has sampled enough for a file. If not, it leaves no file and spends no
-        time on one: most such processes are the program's helpers, which soon end or become another program.
+        """Return whether this process itself has sampled enough for a file. If not, it writes none and spends no time
+        on it. Most such processes are the program's helpers, which soon end or become another program.
         """
         return self._is_first or (not self._is_helper and self._own_worth() >= self._settings.min_samples)
 
@@ -353,7 +355,7 @@ class Recorder:
         return max(one.worth(self._states_before.get(one, nothing)) for one in self._recordings)
 
     def _has_room(self, recording: Recording, path: str) -> bool:
-        """Return whether the folder should get another file: the more it has, the more samples a process needs."""
+        """Return whether the folder may get another file. The more files it has, the more samples are needed."""
         if self._is_first or recording in self._has_written or not self._settings.min_samples:
             return True
         return self._own_worth() >= self._settings.min_samples << count_beside(path) // _CROWD
@@ -377,16 +379,16 @@ class Recorder:
         self._finish_once(ends_process=True, only_own=True)
 
     def _before_exec(self, path: Any, words: Any) -> None:
-        """Write the profile so far: exec may fail, and then this program continues."""
+        """Write the profile so far. If exec fails, this program continues."""
         with suppress(TypeError):  # ``path`` may be a descriptor
             if not os.access(path, os.X_OK):
-                return  # usually one of several folders in PATH
+                return  # this is usually one of several folders in PATH
         if not self._has_own():
             self._family.becomes(path, words)
             return
         self._family.starts(path, words)
         self._flushes = False
-        self._quiet_until = monotonic() + _EXEC_SECONDS  # exec in mid-write would leave half a file
+        self._quiet_until = monotonic() + _EXEC_SECONDS  # exec in the middle of a write would leave half a file
         try:
             wrote = self._write(is_last=False, only_own=True)
             self._show(wrote)
@@ -395,7 +397,7 @@ class Recorder:
                 self._family.hands_over(first.written_value, first.told(self._path(first)))
         finally:
             self._flushes = True
-        if self._ending_signal:  # it arrived earlier
+        if self._ending_signal:  # the signal arrived earlier
             _wait_forever()
 
     # ---- Signals
@@ -458,14 +460,14 @@ class Recorder:
         self._begin_job(self._tick, self._settings.every, "--every: the file will only be written at the end")
 
     def _start_timing(self) -> None:
-        """Schedule --after and --for. A forked child uses the same points in time as its parent."""
+        """Schedule --after and --for. In a forked child, they refer to the same points in time as in its parent."""
         if not (self._settings.after or self._settings.duration) or self._finished:
             return
         self._begin_job(self._keep_time, 0.0, "--after and --for: cannot start a timer thread")
 
     def _start_listening(self, *, is_inherited: bool) -> None:
-        """Listen by pid in every process, but at a given address only in the process that was given it: children cannot
-        share it.
+        """Listen at the process's own socket in every process, but at a given address only in the process to which it
+        was given, because children cannot share it.
         """
         address = self._settings.listens
         if not address or self._is_helper:
@@ -484,8 +486,8 @@ class Recorder:
                 listener.close_all()
 
     def _start_triggers(self, *, is_inherited: bool) -> None:
-        """Start the triggers. The signal's is separate: if the program has since taken the signal, as servers do, the
-        others still work.
+        """Start the triggers. The signal has a separate trigger, so that the others still work if the program has since
+        taken the signal, as servers do.
         """
         settings = self._settings
         self._triggers = []
@@ -595,7 +597,7 @@ def _reserved_descriptors() -> dict[int, int]:
     """Reserve two descriptors in case the program uses up all others: one for the file to write and one for reading
     symbols.
 
-    Return their numbers, each with the inode of the pipe that it refers to; empty if none can be spared.
+    Return their numbers, each with the inode of the pipe to which it refers; empty if none can be spared.
     """
     try:
         ends = os.pipe()
@@ -611,7 +613,7 @@ def _reserved_descriptors() -> dict[int, int]:
 
 
 def _give_back(reserve: dict[int, int]) -> None:
-    """Close the reserved descriptors that are still ours: the program may have closed one and reused its number."""
+    """Close the reserved descriptors that are still ours. The program may have closed one and reused its number."""
     while reserve:
         descriptor, inode = reserve.popitem()
         with suppress(OSError):
@@ -621,8 +623,8 @@ def _give_back(reserve: dict[int, int]) -> None:
 
 
 def _is_in_fork_exec(caller: FrameType) -> bool:
-    """Return whether a child's first Python code is that of ``subprocess``, which calls a preexec_fn there and then
-    becomes the program. The wrapper of ``os.execv`` sees neither.
+    """Return whether the first Python code in a child is that of ``subprocess``, which calls a preexec_fn there and
+    then becomes the program. The wrapper of ``os.execv`` is not called in that case.
     """
     return caller.f_code.co_name == "_execute_child" and caller.f_globals.get("__name__") == "subprocess"
 

@@ -1,4 +1,4 @@
-"""What ``spprof run`` records: the heap, CPU time, or both, each in its own file.
+"""The recordings of ``spprof run``: the heap, CPU time, or both, each in its own file.
 
 start ─► stop ─► take: the recorded profile, without our own frames ─► save, lines: the summary
 """
@@ -33,7 +33,7 @@ else:
 
 
 class State(NamedTuple):
-    """A recording's counters at one moment."""
+    """A recording's counters at one point in time."""
 
     samples: int = 0
     live_bytes: float = 0.0
@@ -56,10 +56,10 @@ class Recording(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop sampling, unless it has already stopped: a profile that the program has started since is the program's
-        own.
+        """Stop sampling, unless it has already stopped. A profile that the program has started since then is the
+        program's own.
 
-        Any exception concerns output that the program requested; sampling has stopped nevertheless.
+        Any exception is about output that the program requested. Sampling has stopped nevertheless.
         """
 
     @abstractmethod
@@ -72,12 +72,14 @@ class Recording(ABC):
 
     @abstractmethod
     def worth(self, before: State) -> float:
-        """Return how many samples the activity since ``before`` is worth. A large block is one, but worth many."""
+        """Return how many samples the activity since ``before`` is worth. A large block is one sample, but is worth
+        many.
+        """
 
     @property
     @abstractmethod
     def written_value(self) -> int:
-        """The total of the file last written, in ``unit``, without what was inherited by fork."""
+        """The total of the file that was written last, in ``unit``, without the part inherited by fork."""
 
     @abstractmethod
     def lines(self, path: str) -> Iterable[str]:
@@ -94,11 +96,11 @@ class Recording(ABC):
         return path
 
     def told(self, path: str) -> str:
-        """Return how the list of processes names the file or files at ``path``."""
+        """Return the text by which the list of processes refers to the file or files at ``path``."""
         return path
 
     def is_taken(self, path: str) -> bool:
-        """Return whether another process has already written there."""
+        """Return whether another process has already written to that path."""
         return os.path.lexists(path)
 
 
@@ -154,7 +156,7 @@ class SeriesRecording(HeapRecording):
 
     def write(self, path: str, notes: dict[str, str], *, is_passing: bool) -> str:
         stem = _stem_of(path)
-        is_first = self._series is None or self._series.stem != stem  # it differs in a forked child
+        is_first = self._series is None or self._series.stem != stem  # it is different in a forked child
         if is_first:
             self._series = series.Series(stem, self._keep, own_frames.heap_without_own_frames)
         assert self._series is not None, "it has just been made"
@@ -199,7 +201,7 @@ class CpuRecording(Recording):
         self._mode = mode
         self._is_native = is_native
         self._stopped: Profile | None = None
-        self._start = cpu.start  # loads the module before the heap is sampled
+        self._start = cpu.start  # this loads the module before the heap is sampled
 
     def start(self) -> None:
         self._start(self._interval_ms, mode=self._mode, native=self._is_native)
@@ -210,7 +212,7 @@ class CpuRecording(Recording):
             return
         try:
             self._stopped = cpu.stop()  # the work that follows, mostly writing files, is our own
-        except Exception:  # saving failed where the program's own start() asked for it
+        except Exception:  # saving failed at the path for which the program's own start() asked
             self._stopped = cpu.running()
             raise
 

@@ -34,7 +34,7 @@ EXAMPLES = (
 _BAR_MAX = 100
 _SIGNS, _ASCII_SIGNS = "█▓▒░▚▞▙▟▛▜", "#=+-o*%@x&"
 _LEAST_SHARE = 0.01
-"""Smaller shares of the bar become part of the rest."""
+"""Shares of the bar that are smaller than this are added to the rest."""
 _REST, _REST_NAME = ".", "the rest"
 
 
@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> Profile:
-    """Read the files, or query the processes that listen. If both are given, all arguments are treated as files."""
+    """Read the files, or query the listening processes. If both are given, all arguments are treated as files."""
     pids = [pid for pid in map(client.pid_of, arguments.files) if pid is not None]
     if len(pids) < len(arguments.files):
         return read_sum(arguments)
@@ -110,8 +110,8 @@ def bar(memory: ResidentMemory, width: int, signs: str = _SIGNS) -> list[str]:
 
 
 def _cells(sizes: Sequence[int], width: int) -> list[int]:
-    """Return how many of ``width`` characters each size gets. The ends are rounded rather than the sizes, so the sum is
-    exact.
+    """Return the number of characters, out of ``width``, for each size. The ends are rounded rather than the sizes, so
+    the sum is exact.
     """
     whole = sum(sizes)
     ends = [0]

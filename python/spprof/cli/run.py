@@ -2,8 +2,8 @@
 
     spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
 
-The process stays the same: signals, standard input, the terminal and the exit status belong to the program. Errors that
-can be detected early (no such script, an output file that exists) are reported first, with exit status 2.
+The process remains the same, so signals, standard input, the terminal and the exit status belong to the program. Errors
+that can be detected early (no such script, an output file that exists) are reported first, with exit status 2.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _WITH_VALUE = (
 
 
 def main(words: list[str]) -> int:
-    """Replace this process with the program. Return only if that fails; bad usage exits with status 2."""
+    """Replace this process with the program. Return only if that fails. Bad usage exits with status 2."""
     own, following = _split(words)
     if getattr(sys, "frozen", False):
         _error("this program is frozen and has no interpreter to run another program; use python -m spprof run")
@@ -176,7 +176,7 @@ def _check_series(arguments: Arguments) -> None:
 
 
 def _has_value(name: str, following: list[str]) -> bool:
-    """Return whether the next word is the option's optional value, and not the program."""
+    """Return whether the next word is the option's optional value rather than the program."""
     return (name == "--cpu" and _is_number(following)) or (name == "--listen" and _is_port(following))
 
 
@@ -185,7 +185,7 @@ def _is_port(words: list[str]) -> bool:
 
 
 def _is_number(words: list[str]) -> bool:
-    """Return whether the next word is the interval, and not the program."""
+    """Return whether the next word is the interval rather than the program."""
     whole, _, decimals = words[0].partition(".") if words else ("", "", "")
     return whole.isdecimal() and (not decimals or decimals.isdecimal())
 
@@ -232,7 +232,7 @@ _NAMES.update({"--when-rss": "when_rss", "--when-cgroup": "when_cgroup", "--on-s
 def _plainly_parsed(words: list[str]) -> Arguments | None:
     """Parse well-formed options in their usual spelling, without the cost of importing ``argparse``.
 
-    None: argparse is needed, mostly to print the help or an error.
+    None: argparse is needed, usually to print the help or an error.
     """
     found = Arguments()
     waiting = list(words)
@@ -418,8 +418,8 @@ _TYPES: dict[str, Callable[[str], object]] = {
 
 
 def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
-    """Return the absolute paths of the heap and CPU files, "" for none. They are absolute because the program may
-    change its current folder.
+    """Return the paths of the heap and CPU files; "" if there is no such file. The paths are absolute because the
+    program may change its current folder.
     """
     from spprof.formats.atomic_file import is_written_directly
 
@@ -447,7 +447,7 @@ def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
 
 
 def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
-    """Return the environment, with the library preloaded if the heap is recorded, and the previous LD_PRELOAD."""
+    """Return the environment, which preloads the library if the heap is recorded, and the previous LD_PRELOAD."""
     environment = dict(os.environ)
     before = environment.get("LD_PRELOAD")
     environment.pop(VARIABLE, None)  # profile the program, not this interpreter's startup

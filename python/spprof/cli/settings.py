@@ -9,7 +9,7 @@ BY_PID = "unix"
 
 
 class Settings(NamedTuple):
-    """What to record, and where it goes."""
+    """What to record, and where to write it."""
 
     output: str
     """Path of the heap profile; "": none."""
@@ -34,11 +34,11 @@ class Settings(NamedTuple):
     title: str
     """The program's name, as recorded in the files."""
     min_samples: int
-    """A process with fewer samples writes no file, except the first one, which always does."""
+    """A process with fewer samples writes no file. The first process always writes one."""
     follows_children: bool
     """True if forked processes continue to record."""
     listens: str
-    """Where the process listens: "" nowhere; ``BY_PID`` at its Unix socket; otherwise also at this address."""
+    """Where the process listens: "": nowhere; ``BY_PID``: at its Unix socket; any other text: also at this address."""
     when_rss: int = 0
     """RSS in bytes at which a trigger takes a snapshot; 0: never."""
     when_cgroup: float = 0.0
@@ -53,7 +53,7 @@ class Settings(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """What ``spprof run`` passes, in one argument, to the interpreter that it starts."""
+    """The settings that ``spprof run`` passes, in one argument, to the interpreter that it starts."""
 
     settings: tuple[object, ...]
     kind: str
@@ -74,5 +74,5 @@ class Launch(NamedTuple):
 
 
 def launch_of(argument: str) -> Launch:
-    """Parse ``Launch.argument``. It is evaluated, so only our own command line may be passed."""
+    """Parse ``Launch.argument``. The text is evaluated, so it must come from our own command line."""
     return Launch(*eval(argument, {"__builtins__": {}}))

@@ -1,4 +1,4 @@
-"""``spprof snapshot PID -o FILE``: writes a heap profile of a process that continues to run."""
+"""``spprof snapshot PID -o FILE``: writes a heap profile of a process, which continues to run."""
 
 from __future__ import annotations
 

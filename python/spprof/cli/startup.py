@@ -1,4 +1,5 @@
-"""Starts what SPPROF asks for, in an interpreter that finds it in its environment, before any of the program runs.
+"""Starts what SPPROF asks for, in an interpreter that finds SPPROF in its environment, before any code of the program
+runs.
 
     site ─► spprof.pth ─► main ─► recorder started, SPPROF rewritten for the programs that this one starts
 
@@ -37,7 +38,7 @@ def main() -> None:
         return
     first = object()
     if _engine.kept().setdefault("started by SPPROF", first) is not first:
-        return  # there is a second spprof.pth
+        return  # there are two spprof.pth files
     command = words_of_process()
     words = command[1:]
     if _is_our_command(words) or family.is_tracker(words):
@@ -88,14 +89,14 @@ def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
 
 
 def _start_quietly(recorder: Recorder) -> None:
-    """Start the recorder. Turn its warnings into lines of ours, since no code of the program has run yet."""
+    """Start the recorder. Print its warnings as lines of our own, because no code of the program has run yet."""
     import warnings
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             recorder.start()
-        except Exception as error:  # a sandbox may grant no timers
+        except Exception as error:  # a sandbox may refuse timers
             recorder.forget()
             say(f"SPPROF has no effect here: {error}")
     for one in caught:
@@ -119,7 +120,7 @@ def _check_folder(path: str) -> None:
     """Check that files can be written in the folder of ``path``, or raise OSError."""
     folder = os.path.dirname(path)
     if not os.access(folder, os.W_OK | os.X_OK):
-        os.listdir(folder)  # raises the reason if it is missing
+        os.listdir(folder)  # raises an error with the reason if the folder is missing
         raise PermissionError(13, "the folder is not writable", folder)
 
 
@@ -127,10 +128,12 @@ def _check_folder(path: str) -> None:
 
 
 def _title(command: list[str], of_parent: str) -> str:
-    """Return the name used for files and recorded in them; never code or arguments, which may hold secrets."""
+    """Return the name that is used for files and recorded in them. Never return code or arguments, which may hold
+    secrets.
+    """
     interpreter, words = os.path.basename(command[0]), command[1:]
     if interpreter and not interpreter.lower().startswith("py"):
-        return interpreter  # it embeds Python, like uwsgi: its words are its own
+        return interpreter  # the process embeds Python, like uwsgi, so its words are not Python's
     named = command_of(words).program
     if named[:1] == ["-m"] and len(named) > 1:
         return os.path.basename(named[1])
@@ -141,6 +144,6 @@ def _title(command: list[str], of_parent: str) -> str:
 
 
 def _is_our_command(words: list[str]) -> bool:
-    """Return whether this is the ``spprof`` command, which profiles no program itself or becomes the program."""
+    """Return whether this is the ``spprof`` command, which either profiles no program itself or becomes the program."""
     named = command_of(words).program
     return is_command() or named[:2] == ["-m", "spprof"] or os.path.basename((named or [""])[0]) == "spprof"

@@ -52,7 +52,7 @@ def _print(profile: Profile) -> None:
             text += f" ({interval_text(ends, value_type.unit)}, 95 %)"
         terminal.line(f"{visible(value_type.type):<20}{text}")
     for name, value in _counts(profile).items():
-        terminal.line(f"{'entries' if name == 'samples' else name:<20}{value}")  # "samples" is a type of CPU profiles
+        terminal.line(f"{'entries' if name == 'samples' else name:<20}{value}")  # also a sample type of CPU profiles
     if profile.period:
         terminal.line(f"{'period':<20}{period_text(profile)}")
     if profile.time_ns:

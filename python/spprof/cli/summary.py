@@ -1,4 +1,6 @@
-"""What ``spprof run`` prints to stderr at the end: what is live, what used the time, where, and the next command."""
+"""The text that ``spprof run`` prints to stderr at the end: the live memory, the time used, the lines of code
+responsible, and the next command.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +35,17 @@ _TOP = 3
 
 
 def show(lines: Iterable[str], *, flush: bool) -> None:
-    """Print the lines of a summary. Whatever has happened to stderr, the program's end is not disturbed."""
+    """Print the lines of a summary. The end of the program is not disturbed, whatever has happened to stderr."""
     for line in lines:
         say(line, flush=flush)
 
 
 def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) -> Iterator[str]:
-    """Yield what is live in a snapshot written to ``path`` and, if it was notably more, what was live at the peak.
+    """Yield what is live in a snapshot written to ``path`` and, if the peak was significantly higher, what was live at
+    the peak.
 
-    ``started_in``: the current folder of the shell, where the user will type the next command. The program may have
-    changed its own.
+    ``started_in``: the current folder of the shell in which the user will type the next command. The program may have
+    changed its own current folder.
     """
     is_peak_shown = (
         taken.peak.estimated_heap_bytes >= NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count > 0
@@ -88,7 +91,7 @@ def _top_sites(estimates: HeapEstimates) -> Iterator[str]:
 def highest_rss() -> int:
     """Return the process's peak resident set size in bytes; 0 if unknown.
 
-    ``ru_maxrss`` is not used because it includes what the process held before it became another program (exec).
+    ``ru_maxrss`` is not used, because it includes memory that the process held before it became another program (exec).
     """
     try:
         with open("/proc/self/status", "rb") as status:
@@ -99,7 +102,7 @@ def highest_rss() -> int:
 
 
 def cpu_lines(taken: Profile, path: str, started_in: str) -> Iterator[str]:
-    """Yield what used the time, for a profile written to ``path``."""
+    """Yield the lines about what used the time, for a profile written to ``path``."""
     yield cpu_text.headline(taken)
     profile = with_imports_folded(taken.to_pprof())
     paths = paths_of(profile)

@@ -1,4 +1,4 @@
-"""``spprof table``: the sites that hold the most, each by itself and with everything that it calls."""
+"""``spprof table``: shows the sites that hold the most, each by itself and including everything that it calls."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ EXAMPLES = (
 
 _ROWS = 20
 _SAMPLES = {INUSE_SPACE: "live samples", MAPPED_SPACE: "mappings", RESIDENT_SPACE: "live samples and mappings"}
-"""What the values count, where it is not simply samples."""
+"""The nouns for what values count, if they do not simply count samples."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
-    """Print a row for each process or thread."""
+    """Print one row per process or thread."""
     groups = by_label(tally, name_of_process if arguments.by == "process" else name_of_thread)
     programs = programs_of(tally.profile) if arguments.by == "process" else {}
     rows = sorted(groups.items(), key=lambda row: (-row[1].value, row[0]))
@@ -149,13 +149,13 @@ def _how_often(tally: Tally) -> str:
 
 
 def tell_notes(terminal: Terminal, profile: Profile) -> None:
-    """Print notes that qualify the numbers, a line each."""
+    """Print notes that qualify the numbers, one line per note."""
     for sentence in notes_of(profile).sentences():
         terminal.paragraph(sentence)
 
 
 def tell_reasons(terminal: Terminal, tally: Tally) -> None:
-    """Print why there is little or nothing to show, a line each."""
+    """Print the reasons why there is little or nothing to show, one line per reason."""
     for sentence in reasons(tally):
         terminal.paragraph(sentence)
 
@@ -184,7 +184,7 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
 
 
 def _tell_size(terminal: Terminal, tally: Tally) -> None:
-    """If the values are what was held when the file was written, print how large the process was."""
+    """If the values describe what was held when the file was written, print how large the process was."""
     if tally.value_type in _SAMPLES:
         for line in lines_of_file(tally.profile):
             terminal.paragraph(line)
@@ -217,7 +217,7 @@ def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
 
 
 def _table(tally: Tally, terminal: Terminal) -> SiteTable:
-    """Choose the columns: intervals if known, else shares; neither in a narrow terminal.
+    """Choose the columns: intervals if they are known, else shares. In a narrow terminal, show neither.
 
     For mappings, and for live memory that is largely not resident, add a resident column. Add ages if they are known
     and there is room.
@@ -244,14 +244,14 @@ def _columns(tally: Tally) -> tuple[Column, ...]:
 
 
 _MORE_FOR_AGES = 20
-"""Ages are shown only if the names of sites have this much more than the minimum room."""
+"""Ages are shown only if the names of sites have at least this many characters more than the minimum."""
 
 _BESIDE_HEAP = (*MAPPED_TYPES, RESIDENT_SPACE)
 """Sample types that mappings also have."""
 
 
 def reasons(tally: Tally) -> list[str]:
-    """Return why there is little or nothing to show and what to do, a sentence each."""
+    """Return the reasons why there is little or nothing to show, and the remedies, one sentence per item."""
     name, ends, profile = tally.value_type.type, tally.whole_interval(), tally.profile
     if 0 < tally.whole.samples < FEW and tally.index == profile.time_index:
         return ["with few samples, the shares are uncertain"]

@@ -1,6 +1,6 @@
-"""Output to stdout and stderr: to a terminal with a width and colours, or to a file that another program reads.
+"""Output to stdout and stderr, which may be a terminal with a width and colours, or a file that another program reads.
 
-Output is only shortened or coloured on a terminal. Progress is only shown on stderr, and only if that is a terminal.
+Output is shortened or coloured only on a terminal. Progress is shown only on stderr, and only if that is a terminal.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class Terminal:
         return True
 
     def leaves_room(self, used: int) -> bool:
-        """Return whether a name is still readable after ``used`` characters."""
+        """Return whether a name would still be readable after ``used`` characters."""
         return self.columns is None or self.columns - used >= _SITE_COLUMNS_MIN
 
     def fitted(self, name: str, used: int) -> str:
-        """Return ``name`` shortened to fit after ``used`` characters. Its end is kept, which says more than its
+        """Return ``name`` shortened to fit after ``used`` characters. Its end is kept, because it says more than its
         beginning.
         """
         if self.columns is None:
@@ -80,8 +80,8 @@ class Terminal:
         return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
 
     def fitted_of(self, names: Sequence[str], used: int) -> str:
-        """Return the first of ``names``, longest first, that fits after ``used`` characters, or else the end of the
-        last.
+        """Return the first of ``names``, longest first, that fits after ``used`` characters. If none fits, return the
+        end of the last one.
         """
         for name in names:
             if self.columns is None or used + len(name) <= self.columns:
@@ -93,8 +93,8 @@ def say(text: str, *, flush: bool = True) -> None:
     """Write one line to the process's own stderr; do nothing if there is none or it cannot be written to.
 
     ``flush``: first flush what the program has left in the stream's buffer; False if the process ends without flushing.
-    The line itself bypasses that buffer: the interpreter would retry any remainder at exit, and so change the exit
-    status of a program that has closed its stderr.
+    The line itself bypasses that buffer. The interpreter would otherwise retry any remainder at exit, and so change the
+    exit status of a program that has closed its stderr.
     """
     stream = sys.__stderr__
     if stream is None or stream.closed:
@@ -139,7 +139,7 @@ def _octal(byte: int) -> str:
 
 
 def progress(what: str) -> Callable[[float], None] | None:
-    """Return a function that shows the share of ``what`` that is done, after a while; None without a terminal."""
+    """Return a function that shows, after a while, what share of ``what`` is done. None: there is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         return None
     started = time.monotonic()

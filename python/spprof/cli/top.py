@@ -43,7 +43,7 @@ EXAMPLES = (
 _ROWS = 20
 _REST_SECONDS = 2.0
 _REST_FACTOR = 10
-"""A watched process spends at most an eleventh of its time on answers."""
+"""A watched process spends at most one eleventh of its time on answers."""
 _KEY_MS = 100
 _SORTS = ("own", "change", "site")
 _KEYS = "s sort   f freeze   / filter   Esc clear filter   q quit"
@@ -73,16 +73,16 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# ---- What is shown at one moment
+# ---- The data shown at one time
 
 
 class Moment(NamedTuple):
-    """A process's answers at one moment."""
+    """A process's answers at one point in time."""
 
     state: dict[str, Any]
     profile: Profile
     clock_ns: int
-    """Time of the query by CLOCK_MONOTONIC."""
+    """Time of the query, by CLOCK_MONOTONIC."""
     took_seconds: float
 
 
@@ -101,7 +101,9 @@ def rest_of(moment: Moment) -> float:
 
 
 def cpu_percent(earlier: Moment | None, later: Moment) -> int | None:
-    """Return the CPU time used between the two moments, in percent of the elapsed time; None without an earlier one."""
+    """Return the CPU time used between the two queries, as a percentage of the elapsed time; None without an earlier
+    query.
+    """
     if earlier is None or later.clock_ns <= earlier.clock_ns:
         return None
     used: int = later.state.get("cpu_ns", 0) - earlier.state.get("cpu_ns", 0)
@@ -118,11 +120,11 @@ def _tally(profile: Profile) -> Tally:
     return Tally(profile, index)
 
 
-# ---- How it is shown
+# ---- How the data is shown
 
 
 def key_text(key: SiteKey) -> str:
-    """Return the text in which a filter is searched."""
+    """Return the text in which a filter searches."""
     return f"{key.function} {key.file}:{key.line}".casefold()
 
 
@@ -145,14 +147,14 @@ class View:
         self.is_typing = False
         """True while the user is typing the filter."""
         self.fault = ""
-        """Why there is nothing new."""
+        """The reason why there is nothing new."""
         self._first: dict[SiteKey, int] | None = None
         self._shown: Moment | None = None
         self._rows: list[Row] = []
         self._cpu: int | None = None
 
     def take(self, moment: Moment) -> None:
-        """Show a new moment, unless the view is frozen. Changes are relative to the first one."""
+        """Show new answers, unless the view is frozen. Changes are relative to the first answers."""
         self.fault = ""
         if self.is_frozen:
             return
@@ -231,11 +233,11 @@ class View:
         return rows
 
     def _gone(self) -> set[SiteKey]:
-        """Return the sites that held something and hold nothing now."""
+        """Return the sites that held something before but hold nothing now."""
         return set(self._first or {}).difference(row[0] for row in self._rows)
 
     def tell_reasons(self, terminal: Terminal) -> None:
-        """Print why there is little or nothing to show, a line each."""
+        """Print the reasons why there is little or nothing to show, one line per reason."""
         tell_reasons(terminal, self._tally)
 
 
@@ -273,7 +275,7 @@ class _Watcher(threading.Thread):
                 return
 
     def taken(self) -> Moment | ProfileError | None:
-        """Return what has arrived since the last call."""
+        """Return the answers that have arrived since the last call."""
         found, self._latest = self._latest, None
         return found
 

@@ -1,10 +1,10 @@
-"""``spprof tree``: the calls that lead to what is held, root first, each with its share.
+"""``spprof tree``: shows the calls that lead to the held memory or the used time, root first, each with its share.
 
     100.0 %  17.2 MiB  main (app.py:90)
      81.0 %  13.9 MiB  └ load (data.py:12)
      60.2 %  10.4 MiB    └ parse (parse.py:40)
 
-Built without recursion, since stacks from other tools may be deeper than Python's recursion limit.
+The tree is built without recursion, because stacks from other tools may be deeper than Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def grown(tally: Tally) -> Node:
 
 
 def _rows(root: Node, least: float, count: int) -> tuple[list[tuple[int, Node]], int]:
-    """Return depth and node in printing order, and the number of calls that are large enough but did not fit."""
+    """Return the depth and node of each call in printing order, and the number of calls that are large enough but did
+    not fit.
+    """
     rows: list[tuple[int, Node]] = []
     left_out = 0
     waiting = [(0, node) for node in _smallest_first(root, least)]

@@ -1,7 +1,7 @@
 """Parsers of the values that options of ``spprof run`` and words of SPPROF take.
 
-Each function raises ValueError for text that is not a number, and its subclass ``OutOfRangeError``, with a sentence,
-for a number out of range.
+Each function raises ValueError if the text is not a number. If the number is out of range, it raises the subclass
+``OutOfRangeError``, whose message is a sentence.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 
 
 class OutOfRangeError(ValueError):
-    """A value out of range. The message says which values are allowed."""
+    """A value that is out of range. The message says which values are allowed."""
 
 
 def percent(text: str) -> float:
@@ -36,7 +36,7 @@ def percent(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """Parse a percentage, with or without the sign."""
+    """Parse a percentage, with or without the percent sign."""
     value = float(text.strip().removesuffix("%"))
     if not 1 <= value <= 100:
         raise OutOfRangeError("must be between 1 and 100 percent")
@@ -94,7 +94,7 @@ def address(text: str) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Return whether ``text`` looks like an address. Other errors in it are found when it is used."""
+    """Return whether ``text`` looks like an address. Any other error in it is found when the address is used."""
     host, colon, port = text.rpartition(":")
     is_port = bool(colon) and port.isdecimal() and "/" not in host
     return is_port or ("/" in text and text != "/")
@@ -108,7 +108,7 @@ def count(text: str) -> int:
 
 
 def for_argparse(read: Callable[[str], object]) -> Callable[[str], object]:
-    """Adapt ``read`` for argparse, which only shows the messages of its own exception class."""
+    """Adapt ``read`` for argparse, which shows only the messages of its own exception class."""
 
     def told(text: str) -> object:
         try:

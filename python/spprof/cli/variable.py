@@ -1,4 +1,4 @@
-r"""The environment variable SPPROF: what it asks for, and its text.
+r"""The environment variable SPPROF: its text, and what it asks for.
 
     SPPROF="heap=512,cpu=10,out=profiles/,every=60"
 
@@ -13,8 +13,8 @@ listen[=ADDR]  listen on a Unix socket, and at ADDR
 min-samples=N  processes with fewer write no file      off                   start nothing (alone)
 when-rss=SIZE, when-cgroup=PERCENT, on-signal=NAME, on-memory-error          triggers: automatic snapshots
 
-Without heap, cpu and wall, heap is assumed. Two more words are for our own use, between the processes of one run:
-``run`` says how to find the first process's records, and ``program`` is the name of the process that starts others.
+Without heap, cpu and wall, heap is assumed. Two more words are for internal use between the processes of one run:
+``run`` says how to find the first process's records, and ``program`` is the name of the process that starts the others.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Wanted(NamedTuple):
     mode: str = "cpu"
     is_native: bool = False
     out: str = ""
-    """As written in SPPROF; "": the current folder."""
+    """As written in SPPROF; "" means the current folder."""
     every: float = 0.0
     keep: int = 0
     after: float = 0.0
@@ -87,7 +87,7 @@ _VALUES: dict[str, tuple[str, Callable[[str], object], str]] = {
     "run": ("run", _text, "run=…"),
     "program": ("program", _text, "program=app.py"),
 }
-"""For each word: the field, the parser of its value, and an example."""
+"""For each word, the field, the parser of its value, and an example."""
 
 _ALONE: dict[str, object] = {
     "heap": values.RATE_KB,
@@ -102,7 +102,7 @@ _FLAGS = {"native": "is_native", "on-memory-error": "on_memory_error"}
 
 
 def wanted_of(text: str) -> Wanted:
-    """Return what a text asks for. VariableError: one of its words is invalid."""
+    """Return what the text asks for. VariableError: one of its words is invalid."""
     found: dict[str, object] = {}
     for word in _words(text):
         name, equals, value = word.partition("=")

@@ -1,9 +1,9 @@
-"""The profile of a block in a program that is profiled as a whole: the part of the running profile between two moments.
+"""The profile of a block in a program that is being profiled as a whole: a section of the running profile.
 
     begin ─► the counters ─► the block ─► the counters ─► BlockProfile ─► the samples, when first requested
 
-Making one costs two readings of the counters: a decorated function may be called often, and its profiles may never be
-read.
+Creating one costs only two readings of the counters, because a decorated function may be called often and its profiles
+may never be read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 NOT_KEPT = (Frame("<samples beyond the log>", "", 0, 0, False),)
-"""Stands for samples that came when the log was full: only their sums by stack are kept, without their time."""
+"""Stands for samples taken while the log was full: only their sums by stack are kept, without their times."""
 
 _WHEN_ASKED = ("_packed", "_threads", "_frames_of", "_learn")
 
@@ -34,7 +34,7 @@ def begin() -> dict[str, Any]:
 
 def profile_since(before: dict[str, Any], names: dict[int, str]) -> BlockProfile:
     """Return the profile of the block that began with the counters ``before`` and ends now. ``names``: Python's names
-    for its threads, by id.
+    for its threads, keyed by id.
     """
     now = _engine.cpu_stats()
     system = os.uname()
@@ -64,7 +64,7 @@ def profile_since(before: dict[str, Any], names: dict[int, str]) -> BlockProfile
 
 
 class BlockProfile(Profile):
-    """The profile of a block, taken from a profile that continues."""
+    """The profile of a block, taken from a profile that is still running."""
 
     _counted: tuple[int, int]
     _python_names: dict[int, str]
@@ -99,7 +99,9 @@ class BlockProfile(Profile):
 
     @property
     def _uncovered(self) -> list[Part]:
-        """Samples that the log lacks. As always, the time since a thread's last sample belongs to its next one."""
+        """The number of samples that are missing from the log. As always, the time since a thread's last sample belongs
+        to its next one.
+        """
         count = self._counted[0] - len(self._packed) // SAMPLE.size
         weight = self._counted[1] - self.sampled_ns
         return [Part(NOT_KEPT, 0, count, weight)] if count > 0 and weight > 0 else []

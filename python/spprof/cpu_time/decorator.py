@@ -2,8 +2,8 @@
 
     call ─► begins a profile, unless one is running ─► the function ─► its profile, in the attribute ``profile``
 
-A call returns or raises what the function does. If the profiler fails, a RuntimeWarning says so, once for each
-function.
+A call returns or raises whatever the function returns or raises. If the profiler fails, a RuntimeWarning says so, once
+for each function.
 
 Plain functions, generators, coroutine functions and asynchronous generators are each replaced by one of the same kind.
 """
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
         _profile: Profile | None
 
         def _begin(self) -> str:
-            """Begin a profile and return what takes the samples."""
+            """Begin a profile and return the source of samples."""
 
         def __exit__(self, kind: None, error: None, traceback: None, /) -> None:
             """End the profile and save it if it has an output path."""
 
 
 _GENERATOR, _COROUTINE, _ASYNCHRONOUS_GENERATOR = 0x20, 0x80, 0x200
-"""Code flags as ``inspect`` names them: importing it costs more than all of this package."""
+"""Code flags, named as in ``inspect``, whose import costs more than all of this package."""
 
 
 def decorate(function: Any, profiler: Profiler, by_thread: str) -> Any:
@@ -92,7 +92,7 @@ class _Calls:
         return _Call(self, profiled)
 
     def begin(self) -> Profiler | None:
-        """Return the call's own profiler, since another call may begin as this one ends; None if it cannot start."""
+        """Return a profiler for this call only: another call may begin while this one ends. None: it cannot start."""
         is_taken = _engine.cpu_is_active() and not joining.is_passing()
         if is_taken and not joining.may_begin_block(joining.CPU):
             return None
@@ -116,7 +116,7 @@ class _Calls:
         return profiler._profile
 
     def _warn(self, words: str) -> None:
-        """Warn the function's caller. If a filter turns warnings into errors, keep the error away from the function."""
+        """Warn the function's caller. If a filter turns warnings into errors, suppress the error."""
         if self._has_warned:
             return
         self._has_warned = True
@@ -125,8 +125,8 @@ class _Calls:
 
 
 class _Call:
-    """One call. Not a generator, as ``contextlib`` would make it: when the interpreter ends, a suspended call has no
-    names left but its own.
+    """The context of one call. It is not a generator, as it would be with ``contextlib``: at interpreter shutdown, a
+    suspended call can use no global names.
     """
 
     def __init__(self, calls: _Calls, profiled: Any) -> None:
@@ -153,7 +153,7 @@ _ANNOTATIONS = "__annotate__" if sys.version_info >= (3, 14) else "__annotations
 
 
 def _wraps(function: Any) -> Callable[[Wrapper], Wrapper]:
-    """Like that of ``functools``, which imports ``collections`` and ``types``."""
+    """Like ``functools.wraps``, but without importing ``functools``, which imports ``collections`` and ``types``."""
 
     def dressed(wrapper: Wrapper) -> Wrapper:
         for name in (*_COPIED, _ANNOTATIONS):

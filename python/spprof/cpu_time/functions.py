@@ -1,4 +1,4 @@
-"""The functions of a CPU profile: the time that each used itself, and including everything that it called.
+"""The functions of a CPU profile: the time that each used itself, and the time including everything that it called.
 
     stack ─► site: function, file, line ─► function, file, and its line that used the most
 
@@ -20,8 +20,8 @@ Function = tuple[str, str]
 
 
 def top_functions(profile: Profile) -> list[TopFunction]:
-    """Return every function: those that used most themselves first, then those with the most beneath them, then by
-    name.
+    """Return every function. They are sorted by the time that they used themselves, then by the time beneath them, then
+    by name.
     """
     tally = Tally(profile, profile.time_index)
     whole = tally.whole.value
@@ -60,7 +60,9 @@ def _totals(tally: Tally) -> dict[Function, int]:
 
 
 def _busiest_lines(tally: Tally) -> dict[Function, int]:
-    """Return the line of each function that used most itself, or else most including what it called."""
+    """Return, for each function, the line that used the most time itself or, if none did, the most time including
+    calls.
+    """
     busiest: dict[Function, tuple[int, int, int]] = {}
     for key, total in tally.total.items():
         used = (tally.own[key].value if key in tally.own else 0, total, -key.line)

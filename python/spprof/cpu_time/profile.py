@@ -39,8 +39,8 @@ else:
     text = module("spprof.cpu_time.text")
 
 _ORDERED_MAX = 1 << 17
-"""Above this many samples, files list summed-up stacks instead of one after the other: viewers cannot load larger
-files.
+"""If there are more samples than this, files list totals by stack instead of single samples, because viewers cannot
+load larger files.
 """
 
 
@@ -112,12 +112,12 @@ class Profile(CpuSamples):
         formats.save(self.to_pprof(notes), path, known_format, timeline, source)
 
     def to_pprof(self, notes: dict[str, str] | None = None) -> PprofProfile:
-        """Return the profile that a pprof file holds. ``notes`` become comments."""
+        """Return the profile that a pprof file contains. ``notes`` become comments."""
         return self._pprof.with_notes(notes or {})
 
     def timeline(self) -> list[Chart] | None:
-        """Return a chart for each thread, with its stacks in order of time; None if there are more samples than viewers
-        load.
+        """Return a chart for each thread, with its stacks in order of time. None: there are more samples than viewers
+        can load.
         """
         if len(self._packed) > _ORDERED_MAX * SAMPLE.size:
             return None
@@ -136,8 +136,8 @@ class Profile(CpuSamples):
 
 
 class Shown:
-    """Returns the shown frames of a stack, with one frame for all that the profiler does itself; always the same tuple
-    for the same stack.
+    """Maps a stack to its displayed frames, in which one frame stands for all of the profiler's own work. The same
+    stack always gives the same tuple.
     """
 
     def __init__(self, stacks: KeptStacks) -> None:
@@ -152,9 +152,9 @@ class Shown:
 def take(names: dict[int, str], threads_before: set[int], threads_now: set[int]) -> Profile:
     """Take the running profile, or the last one.
 
-    ``names``: Python's names for its threads, by id. ``threads_before``, ``threads_now``: ids of the threads that
-    existed at the start, and that exist now. Other threads came and went; those without a sample were too short to
-    sample.
+    ``names``: Python's names for its threads, keyed by id. ``threads_before``, ``threads_now``: ids of the threads that
+    existed at the start, and of those that exist now. Other threads came and went. Those of them without a sample were
+    too short-lived to be sampled.
     """
     return with_reserve(_take, names, threads_before, threads_now)
 

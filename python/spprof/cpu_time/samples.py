@@ -1,4 +1,4 @@
-"""CpuSamples: where the threads of the process were between a start and a stop, and the sums of that.
+"""CpuSamples: where the threads of the process were between a start and a stop, and the sums of their samples.
 
     engine ─► packed samples ─► samples      in order of time, built when first requested
           │                 └─► weights by stack and thread ─┐
@@ -7,7 +7,7 @@
 
 The sum of all weights is the CPU time of the process: time that no sample covers has its own entry. Threads that ended
 used time after their last sample, or were never sampled; threads that block all signals cannot be sampled. ``Profile``
-adds to the samples what users do with them.
+adds the operations that users need.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SAMPLE = struct.Struct(_engine.CPU_SAMPLE_FORMAT)
 
 SHORT = (Frame("<threads too short to sample>", "", 0, 0, False),)
-"""Stands for the time that threads used after their last sample, or without ever having one."""
+"""Stands for the time that threads used after their last sample, or without being sampled at all."""
 
 BLOCKED = (Frame("<signals blocked>", "", 0, 0, False),)
 """Stands for the time used by a thread that blocks all signals, so that it could not be sampled."""
@@ -38,7 +38,9 @@ _TICK_NS = 10_000_000
 """The longest kernel tick."""
 
 _NOISE_NS = 1_000_000
-"""The clocks of the threads and of the process are read one after the other, so ignore a difference up to this."""
+"""The clocks of the threads and of the process are read one after the other, so differences up to this value are
+ignored.
+"""
 
 Overflow = tuple[int, int, int]
 """Stack number, samples, weight in nanoseconds."""
@@ -62,15 +64,17 @@ class CpuSamples:
     """The samples of a profile, and its totals."""
 
     start_time: float
-    """Wall clock, seconds since the epoch, as ``time.time()``."""
+    """Wall clock, seconds since the epoch, like ``time.time()``."""
     end_time: float
-    """Time of the stop, as ``start_time``; for a running profile, the moment at which it was read."""
+    """Time of the stop, in the same form as ``start_time``; for a running profile, the time at which it was read."""
     interval_ms: float
-    """Milliseconds between a thread's samples, as requested; the kernel's tick may make samples rarer and heavier."""
+    """Milliseconds between a thread's samples, as requested; the kernel's tick may make samples less frequent, with
+    greater weights.
+    """
     mode: str
-    """``"cpu"``: weights are CPU time. ``"wall"``: weights are wall-clock time, waiting included."""
+    """``"cpu"``: weights are CPU time. ``"wall"``: weights are wall-clock time, including waiting."""
     native: bool
-    """Whether native frames were recorded."""
+    """True if native frames were recorded."""
     ticks: str
     """``"timer"``, or ``"thread"`` if the system did not permit timers (``CpuStats.ticks``)."""
     dropped: dict[str, int]
@@ -122,7 +126,7 @@ class CpuSamples:
 
     @cached_property
     def threads(self) -> tuple[CpuThread, ...]:
-        """The threads that the profiler has seen, the main thread first, then by id."""
+        """The threads that the profiler has seen: first the main thread, then the others by id."""
         weights: dict[int, int] = {}
         for (_, thread_id), (_, weight) in self._sums.items():
             weights[thread_id] = weights.get(thread_id, 0) + weight
@@ -136,7 +140,7 @@ class CpuSamples:
     def samples(self) -> tuple[CpuSample, ...]:
         """The samples in order of time, one object per sample. Built on first access.
 
-        Entries without a moment follow at the end, one per stack: samples beyond the number that is kept one by one
+        Entries without a time follow at the end, one per stack: samples beyond the number that is kept individually
         (thread_id 0), and time that no sample covers. The weights add up to ``total_ns``.
         """
         self._learn_all()
@@ -153,7 +157,7 @@ class CpuSamples:
     # ---- for the package's own use
 
     def parts(self) -> list[Part]:
-        """Return the whole profile by stack and thread. The frames of a stack are one object."""
+        """Return the whole profile by stack and thread. Parts of the same stack share one frames object."""
         self._learn_all()
         frames_of = {stack_id: self._frames_of(stack_id) for stack_id, _ in self._sums}
         parts = [
@@ -168,7 +172,7 @@ class CpuSamples:
 
     @cached_property
     def _sums(self) -> dict[tuple[int, ...], tuple[int, int]]:
-        """Samples and weight by stack id and thread id."""
+        """Samples and weight, keyed by stack id and thread id."""
         words = memoryview(self._packed).cast("Q")
         both, weights = words[2::3].tolist(), words[1::3].tolist()  # thread and stack together are one word
         sums: dict[int, int] = dict.fromkeys(both, 0)
@@ -191,7 +195,7 @@ class CpuSamples:
 
     @cached_property
     def _uncovered(self) -> list[Part]:
-        """CPU time that threads used and no sample covers."""
+        """CPU time that threads used but no sample covers."""
         if self.mode != "cpu":
             return []
         blocked = [thread for thread in self.threads if thread.is_blocked and thread.unsampled_ns]
@@ -201,8 +205,8 @@ class CpuSamples:
 
     @property
     def _due_ns(self) -> int:
-        """The most that a thread uses between two samples. A thread that is ending blocks signals, too, and may not
-        exceed this.
+        """The maximum time that a thread uses between two samples. A thread that is ending also blocks signals, but may
+        not exceed this time.
         """
         return round(2 * (self.interval_ms * 1e6 + _TICK_NS))
 

@@ -1,4 +1,4 @@
-"""A CPU profile as text: the total, the lines that used the most time, and the notes needed to judge them."""
+"""A CPU profile as text: the total, the lines that used the most time, and the notes needed to interpret them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def headline(samples: CpuSamples) -> str:
 
 
 def _how_often(samples: CpuSamples) -> str:
-    """Format the interval; if the kernel changed it, the actual one."""
+    """Format the interval or, if the kernel changed it, the actual one."""
     asked = sampling_text(round(samples.interval_ms * 1e6), _NS)
     if samples.sample_count == 0:
         return asked
@@ -65,13 +65,13 @@ def _how_often(samples: CpuSamples) -> str:
 
 
 def _is_worth_a_word(samples: CpuSamples) -> bool:
-    """Return whether threads without a sample leave time unaccounted for: samples of others may stand for it."""
+    """Return whether the time of threads without a sample matters: samples of others may represent it."""
     untold = sum(part.weight_ns for part in samples.parts() if part.frames == SHORT)
     return samples.mode != "cpu" or untold > _UNTOLD * samples.total_ns
 
 
 def caveats(samples: CpuSamples) -> Iterator[str]:
-    """Yield what a reader must know to judge the numbers, one line each; nothing if all is well."""
+    """Yield what a reader must know to interpret the numbers, one line per fact. Yield nothing if all is well."""
     if samples.short_threads and _is_worth_a_word(samples):
         threads = "1 thread was" if samples.short_threads == 1 else f"{samples.short_threads} threads were"
         yield f"{threads} too short to sample"

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def profile_of(taken: CpuSamples, modules: Sequence[ModuleRecord] | None = None) -> Profile:
-    """Return the profile of ``taken``. ``modules``: the objects with native frames; None: those of the engine."""
+    """Return the profile of ``taken``. ``modules``: the objects that contain native frames; None: those that the engine
+    knows.
+    """
     mappings = Mappings(_engine.modules() if modules is None else modules)
     locations = Locations(mappings)
     samples = _samples(taken, locations)

@@ -1,9 +1,10 @@
-"""Formats: from a ``pprof.Profile`` to bytes, and from bytes to a file.
+"""Formats: convert a ``pprof.Profile`` to bytes, and write the bytes to a file.
 
     format or suffix ─► the format's module ─► chunks of bytes ─► atomic_file ─► path
 
 A format is a module with ``write(profile, timeline, with_source)``, which yields the file in chunks of bytes, and an
-entry in FORMATS. ``timeline`` is what a profile lacks, the order of a CPU profile's samples in time: charts, or None.
+entry in FORMATS. ``timeline`` is what a profile lacks: the order of a CPU profile's samples in time, as charts, or
+None.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ if TYPE_CHECKING:
             self, profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True
         ) -> Iterable[bytes]:
             """Yield the file in chunks. Deterministic: equal profiles give the same bytes. ``with_source``: include
-            source lines if the format has any.
+            source lines if the format supports them.
             """
 
 
 FORMATS: dict[str, Format] = {
     name: module(f"spprof.formats.{name}") for name in ("pprof", "speedscope", "collapsed", "html")
 }
-"""The module that writes each format, by the format's name."""
+"""The module that writes each format, keyed by the format's name."""
 
 SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed", ".html": "html"}
 
@@ -60,7 +61,7 @@ def save(
     """Write ``profile`` to ``path`` in ``format``; None means the format that ``format_for`` returns.
 
     ValueError: unknown format, or None with an unknown suffix. OSError: the file cannot be written; the previous file
-    is still there. For a file object, anything that its ``write`` raises.
+    is still there. With a file object: any error that its ``write`` raises.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         for chunk in FORMATS[format_for(path, format)].write(profile, timeline, with_source):
@@ -73,8 +74,8 @@ def save(
 
 
 def _is_written_directly(path: str) -> bool:
-    """Return whether written data cannot be taken back. If that is unknown, return False: writing will fail and say
-    why.
+    """Return whether written data cannot be taken back. If that is unknown, return False: writing will then fail with
+    the reason.
     """
     with suppress(OSError):
         return is_written_directly(path)
@@ -82,8 +83,8 @@ def _is_written_directly(path: str) -> bool:
 
 
 def format_for(path: Target, format: str | None) -> str:
-    """Like ``format_of``, for anything that can be saved to: a file object without a format means pprof. ValueError as
-    for ``format_of``; TypeError: it is neither a path nor a binary file object.
+    """Like ``format_of``, but also accept a file object, for which None means pprof. ValueError as for ``format_of``.
+    TypeError: it is neither a path nor a binary file object.
     """
     if isinstance(path, (str, bytes, os.PathLike)):
         return format_of(os.fsdecode(path), format)
@@ -93,15 +94,15 @@ def format_for(path: Target, format: str | None) -> str:
 
 
 def suffix_of(path: str) -> str:
-    """Return the suffix of the path that names a format, as it is written there; "" if there is none."""
+    """Return the suffix of the path that names a format, spelled as in the path; "" if there is none."""
     lowered = path.lower()
     length = next((len(suffix) for suffix in SUFFIXES if lowered.endswith(suffix)), 0)
     return path[len(path) - length :]
 
 
 def format_of(path: str, format: str | None = None) -> str:
-    """Return the name of the format; if it is None, of the one that the suffix of ``path`` names. ValueError: it is
-    unknown.
+    """Return the name of the format. If it is None, return the format to which the suffix of ``path`` belongs.
+    ValueError: it is unknown.
     """
     known = ", ".join(map(repr, FORMATS))
     if format is not None:

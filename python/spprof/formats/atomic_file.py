@@ -1,10 +1,10 @@
-"""A file that appears as a whole or not at all.
+"""A file that appears either complete or not at all.
 
     chunks ─► folder/.name.<random>  (0600, O_EXCL, O_NOFOLLOW) ─► fsync ─► rename to folder/name ─► fsync folder
 
-A failure on the way removes the temporary file and leaves the previous file at the path. A symbolic link at the path is
-replaced, not followed. Targets that cannot be replaced are written directly: FIFOs, devices, sockets and open files of
-a process (/dev/stdout, /proc/self/fd/1).
+A failure before the rename removes the temporary file and leaves the previous file at the path. A symbolic link at the
+path is replaced, not followed. Targets that cannot be replaced are written directly: FIFOs, devices, sockets and open
+files of a process (/dev/stdout, /proc/self/fd/1).
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 _ASIDE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECT_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC
 _DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
-"""Links to open files: renaming over one would replace the link for the whole system."""
+"""Links to open files. Renaming over one would replace the link for the whole system."""
 
 _NAME_BYTES_KEPT = 200
-"""The temporary name is 18 bytes longer than the name, and file systems allow 255 bytes."""
+"""The temporary name is 18 bytes longer than the file's name, and file systems allow 255 bytes."""
 
 
 def write_file(path: str, chunks: Iterable[bytes], *, sync: bool = True) -> None:
-    """Write ``chunks`` to ``path``. A new file is readable and writable by its owner only, whatever was there before.
+    """Write ``chunks`` to ``path``. A new file can be read and written only by its owner, whatever the permissions of
+    the previous file.
 
     ``sync``: return only when the file is on disk, so that it survives a crash of the machine.
 
@@ -87,7 +88,7 @@ def _write_and_close(descriptor: int, chunks: Iterable[bytes], *, sync: bool) ->
 def _file_of(descriptor: int) -> BufferedWriter:
     try:
         return open(descriptor, "wb", closefd=False)
-    except RuntimeError as error:  # Python's way to say that there is no memory for its lock
+    except RuntimeError as error:  # Python raises this if there is no memory for its lock
         raise MemoryError(str(error)) from None
 
 

@@ -2,8 +2,8 @@
 
     main (app/run.py:12);load (app/data.py:40) 524288
 
-The weight is that of the first column: live bytes for a heap profile, nanoseconds for a CPU profile. A frame is its
-function with the last two parts of its file's path and, if known, the line. Semicolons, line ends and control
+The weight is that of the first column: live bytes for a heap profile, nanoseconds for a CPU profile. A frame is written
+as its function, the last two parts of its file's path and, if known, the line. Semicolons, line ends and control
 characters in names are escaped. Lines are sorted; stacks that read the same share one line. UTF-8.
 """
 

@@ -1,10 +1,10 @@
-"""Results computed once for each frame: millions of stack entries refer to a few thousand frames.
+"""Results that are computed once per frame: millions of stack entries refer to a few thousand frames.
 
     stack ─► id of each frame ─► known? ─► (result, result, …)
                                   └─ no: work(frame), and keep both
 
-Stacks share their callers as objects, and comparing objects costs a fraction of hashing their contents. Frames that are
-equal but not the same object are each computed. Threads: one at a time.
+Stacks share the frame objects of their callers, and comparing identities costs a fraction of hashing contents. The
+result is computed separately for frames that are equal but not identical. Threads: one at a time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PerFrame(Generic[Result]):
     def __init__(self, work: Callable[[Frame], Result]) -> None:
         self._work = work
         self._known: dict[int, Result] = {}
-        self._kept: list[Frame] = []  # so that no other frame takes the id of one that is gone
+        self._kept: list[Frame] = []  # so that no other frame gets the id of one that is gone
 
     def of(self, frames: tuple[Frame, ...]) -> tuple[Result, ...]:
         """Return the results in the order of the frames."""

@@ -9,16 +9,16 @@
 In a heap profile, a sample is a stack with a block size (label ``bytes``), a thread (label ``thread``, the kernel's id)
 and, if it differs from the period, a sampling rate (label ``rate``; 1 = every allocation). Its live values stand for
 all live blocks that the sampled blocks of that size represent; its allocated values are the same. One more sample of
-the same stack, without a block size and with nothing live, holds what else was allocated there and is freed by now, and
-what was live there at the peak. So the allocated columns add up to everything ever allocated, and intervals can be
-computed: for live values from block sizes and rates, for the peak from its moments, a field of our own
+the same stack, without a block size and with nothing live, holds the memory that was allocated there and has since been
+freed, and what was live there at the peak. The allocated columns therefore add up to everything ever allocated, and
+intervals can be computed: for live values from block sizes and rates, for the peak from its moments, a field of our own
 (``spprof.analysis.sample_weights``). The period is the latest mean number of bytes between samples; 1 = every
 allocation.
 
 In a CPU profile, a sample is a stack with a thread (labels ``thread``, its name, and ``thread_id``, the kernel's id);
 the period is the interval in nanoseconds.
 
-Interpreted frames have a file and a line and no address. Comments have the form ``key: value``: the versions, what the
+Interpreted frames have a file and a line but no address. Comments have the form ``key: value``: the versions, what the
 columns do not show (``spprof.heap.to_pprof``, ``spprof.cpu_time.to_pprof``), and what a run adds.
 """
 

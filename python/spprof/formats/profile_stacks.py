@@ -1,4 +1,4 @@
-"""A profile as the writers see it: every stack once, with a weight for each sample type.
+"""A profile as writers see it: every stack once, with a weight for each sample type.
 
     columns: the default sample type, then the others from the last to the first, then those of the peak, then those of
              mappings and of resident memory
@@ -6,7 +6,7 @@
     charts:  a CPU profile's threads, else the columns
 
 For a heap profile the columns are bytes in use, objects in use, bytes allocated, objects allocated, bytes and objects
-at the peak; if known, bytes resident, bytes and objects mapped.
+at the peak; and, if known, bytes resident, bytes mapped and objects mapped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_STACK = (Frame("<no stack>", "", 0, 0, False),)
 
 
 class ProfileStacks:
-    """The stacks of ``profile``; those that read the same (function, file and line of each frame) are merged."""
+    """The stacks of ``profile``. Stacks that read the same (function, file and line of each frame) are merged."""
 
     def __init__(self, profile: Profile) -> None:
         first = profile.default_index

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StackTotals(NamedTuple):
-    """One stack as the writers see it."""
+    """One stack as writers see it."""
 
     frames: tuple[Frame, ...]
     """Leaf first."""
@@ -37,7 +37,7 @@ class Chart(NamedTuple):
 
 
 def by_column(columns: Sequence[Column], totals: Sequence[StackTotals]) -> list[Chart]:
-    """Return a chart for each column."""
+    """Return one chart per column."""
     return [
         Chart(column.title, column.unit, [(stack.frames, stack.weights[which]) for stack in totals])
         for which, column in enumerate(columns)

@@ -47,15 +47,15 @@ def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source
 
 
 class _FrameTable:
-    """Numbers frames by what a reader sees of them: function, file and line."""
+    """Numbers frames by what a reader sees: function, file and line."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, str | int]] = []
         self._index: dict[tuple[str, str, int], int] = {}
         self._indices = PerFrame(self._index_of)
         self._stacks: dict[int, tuple[tuple[Frame, ...], tuple[int, ...]]] = {}
-        """By identity, since hashing a stack costs more than everything else. Each stack is kept, so that its id stays
-        its own.
+        """Keyed by identity, since hashing a stack costs more than everything else. Each stack is kept, so that its id
+        is not reused.
         """
 
     def indices(self, leaf_first: tuple[Frame, ...]) -> tuple[int, ...]:

@@ -1,11 +1,11 @@
-"""The changes from snapshot to snapshot of a process, for code that writes a series of them.
+"""The changes between successive snapshots of a process, for code that writes a series of snapshots.
 
     snapshot 4 ─► fingerprints ─┐
     snapshot 5 ─► fingerprints ─┴─► which stacks changed with it ─► the snapshot of the changes since 0, 1, … 4
 
-A fingerprint is a hash of everything that a snapshot holds about a stack, with the number of the snapshot in which that
-last changed. The engine computes fingerprints and returns only stacks that have changed: most of a large heap stays the
-same from one moment to the next, and costs nothing here.
+A fingerprint is a hash of everything that a snapshot holds about a stack, and the number of the snapshot in which the
+hash last changed. The engine computes fingerprints and returns only stacks that have changed: most of a large heap is
+the same in the next snapshot, and that part costs nothing here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spprof.heap.snapshot import HeapSnapshot
 
 _GONE_KEPT = 50_000
-"""The most stacks that may have gone since the first snapshot on which later ones may still build."""
+"""If more stacks than this have disappeared since a snapshot, later snapshots can no longer build on it."""
 
 
 class Changed(NamedTuple):
@@ -29,13 +29,13 @@ class Changed(NamedTuple):
     snapshot: HeapSnapshot
     """The stacks that have changed, with the totals of all."""
     since: int
-    """The number of the earlier snapshot; WHOLE: there is none, and everything is here."""
+    """The number of the earlier snapshot; WHOLE: there is none, so this contains everything."""
     gone: tuple[int, ...]
-    """Ids of stacks that have gone since."""
+    """Ids of the stacks that have gone since the earlier snapshot."""
 
 
 class Changes:
-    """Follows the stacks of the process over numbered snapshots. For one thread at a time."""
+    """Follows the stacks of the process over numbered snapshots. Use it from one thread at a time."""
 
     def __init__(self) -> None:
         self._fingerprints = b""
@@ -46,8 +46,8 @@ class Changes:
     def take(self, number: int, since: int) -> Changed:
         """Take a snapshot of the changes since the snapshot numbered ``since``, or of everything.
 
-        ``number``: its own number, higher than any before, or the last one's again. It holds everything, too, if so
-        many stacks have gone that the changes are no longer known.
+        ``number``: the new snapshot's number, which is at least that of the previous one. The snapshot also holds
+        everything if so many stacks have gone that the changes are no longer known.
         """
         if since < self._told_from:
             since = WHOLE

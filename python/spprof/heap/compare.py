@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Change:
-    """The sums of the samples that came to one site, and of those that went."""
+    """The sums of the samples that appeared at one site, and of those that disappeared."""
 
     __slots__ = ("added", "removed")
 
@@ -30,7 +30,7 @@ class _Change:
 
 
 def compare(earlier: HeapSamples, later: HeapSamples) -> list[SiteDifference]:
-    """Return later minus earlier, largest absolute change of bytes first, then by name."""
+    """Return the differences (later minus earlier), largest absolute change of bytes first, then by name."""
     before = {record[SERIAL] for record in earlier.records()}
     after = {record[SERIAL] for record in later.records()}
     changes: dict[SiteKey, _Change] = {}

@@ -1,4 +1,4 @@
-"""HeapEstimates: the heap at one moment, by site. A snapshot is one, and so is the peak.
+"""HeapEstimates: the heap at one point in time, by site. Snapshots and peaks are HeapEstimates.
 
 sums for each stack ─┬─► of the whole ─► estimates and intervals
                      ├─► of each site ─► top_allocators, print, compare
@@ -30,9 +30,9 @@ StackTotal = tuple[int, Sums]
 
 
 class HeapEstimates:
-    """The heap at one moment, by site: a snapshot, or its ``peak``.
+    """The heap at one point in time, by site: a snapshot, or its ``peak``.
 
-    All sizes are estimates from samples, unless every allocation was sampled (rate 0): an estimate is unbiased, and its
+    All sizes are estimates from samples, unless every allocation was sampled (rate 0). An estimate is unbiased, and its
     interval says how far off it may be. Estimates do not change, whatever the program does afterwards, and may be read
     from any thread.
     """
@@ -46,7 +46,7 @@ class HeapEstimates:
 
     @property
     def knows_resident(self) -> bool:
-        """Whether resident sizes are known. They are unknown for what was live at a peak."""
+        """True if resident sizes are known. They are unknown for memory that was live at a peak."""
         return False
 
     @property
@@ -70,13 +70,13 @@ class HeapEstimates:
         return self._whole.objects
 
     def heap_bytes_interval(self, confidence: float = 0.95) -> tuple[int, int]:
-        """Return (low, high), in bytes, rounded outwards: an interval that holds the live bytes with probability
+        """Return (low, high), in bytes, rounded outwards: an interval that contains the live bytes with probability
         ``confidence``.
 
         The low end is never below the size of the sampled blocks themselves. The high end leaves room for unsampled
         blocks: without any sample, the interval is [0, -ln((1-confidence)/2) * sampling_rate_bytes], that is, [0, 3.69
-        rates] at 95 %, for the longest rate that was in force. If every allocation was sampled, both ends are exact.
-        ``spprof.estimate`` has the formula; docs/sampling.md derives it.
+        rates] at 95 %, for the longest sampling interval that was in force. If every allocation was sampled, both ends
+        are exact. ``spprof.estimate`` has the formula; docs/sampling.md derives it.
 
         ValueError unless 0 < confidence < 1.
         """
@@ -100,9 +100,9 @@ class HeapEstimates:
     def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
         """Return the change since ``earlier``, another peak or a snapshot: largest absolute change of bytes first.
 
-        The two are treated as independent, like two separate runs. Two moments of one process share samples, so the 95
-        % interval is wider than necessary, but what is called significant is significant. (Two snapshots of one process
-        are compared sample by sample.) A site that holds the same in both is not listed.
+        The two are treated as independent, like two separate runs. Two snapshots or peaks of one process share samples,
+        so the 95 % interval is wider than necessary, but a change that is marked as significant is significant. (Two
+        snapshots of one process are compared sample by sample.) A site with the same values in both is not listed.
 
         TypeError if ``earlier`` is not a HeapEstimates.
         """
@@ -132,7 +132,7 @@ class HeapEstimates:
     # ---- for the package's own use
 
     def to_pprof(self) -> Profile:
-        """Return the profile that its pprof file holds."""
+        """Return the profile that the pprof file contains."""
         raise NotImplementedError
 
     @cached_property
@@ -148,7 +148,7 @@ class HeapEstimates:
 
     @cached_property
     def has_python(self) -> bool:
-        """Whether any live stack has a Python frame."""
+        """True if any live stack has a Python frame."""
         self._learn(stack_id for stack_id, _ in self._held)
         return any(frame.is_python for stack_id, _ in self._held for frame in self._frames_of(stack_id))
 

@@ -1,8 +1,8 @@
-"""How the sites of a program grew from snapshot to snapshot.
+"""How the sites of a program grew over a series of snapshots.
 
 snapshots ─► live samples by site and time of allocation ─► moments ─► analysis.growth ─► one SiteGrowth per site
 
-A sample records when its block was allocated, so every later snapshot knows between which two it came.
+A sample records when its block was allocated, so any later snapshot shows between which two snapshots that was.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _SECOND = 10**9
 
 
 def growth_of(snapshots: Iterable[HeapSamples]) -> list[SiteGrowth]:
-    """Return the growth of each site that has samples in any of the snapshots, which are of this process and in any
-    order.
+    """Return the growth of each site that has samples in any of the snapshots. All snapshots are of this process; their
+    order does not matter.
 
     TypeError: an item is not a snapshot.
     """

@@ -1,4 +1,4 @@
-"""The memory that the program has mapped itself at one moment, with the stacks that mapped it.
+"""The memory that the program has mapped itself, at one point in time, with the stacks that mapped it.
 
     engine ─► packed ranges, the stacks that made them, paths of files ─► Mapping, Mapping, …      made when requested
     /proc  ─► files that were mapped before the start ─┘
@@ -29,19 +29,21 @@ if TYPE_CHECKING:
 
 RECORD = struct.Struct(_engine.MAPPED_FORMAT)
 NOT_KNOWN: Final = 2**64 - 1
-"""Resident bytes, of a mapping or of a block, that the kernel did not report."""
+"""Value for the resident bytes of a mapping or block that the kernel did not report."""
 
 _NO_PATH: Final = 2**32 - 1
 
 BEFORE_START = "<mapped before the start>"
-"""Function of the frame for files that were mapped before the start, or in a way that is not followed."""
+"""Function of the frame for files that were mapped before the start, or in a way that the profiler cannot follow."""
 
 _ANONYMOUS, _FILE, _SHARED = "anonymous", "file", "shared"
 _KINDS = {_engine.MAPPING_FILE: _FILE, _engine.MAPPING_SHARED: _SHARED}
-"""Kinds by the engine's numbers. All others are anonymous, or grew out of a mapping that the engine does not know."""
+"""Kinds by the engine's numbers. Mappings of all other kinds are anonymous, or grew out of a mapping unknown to the
+engine.
+"""
 
 _SHARED_MEMORY = ("/dev/shm/", "/memfd:", "/SYSV", "/dev/zero")
-"""The kernel's names for shared memory that is in no folder of files."""
+"""The kernel's names for shared memory that is not in a folder of files."""
 
 _NAMELESS = "/dev/zero"
 _DELETED = " (deleted)"
@@ -82,11 +84,11 @@ class MappedMemory:
     _wall_minus_monotonic_ns: int = 0
     _thread_names: Table[int, str] = field(default_factory=dict)
     shown: Callable[[tuple[Frame, ...]], tuple[Frame, ...]] = _as_they_are
-    """Returns the frames to show for a stack that has a Python frame."""
+    """Return the frames to show for a stack that has a Python frame."""
 
     @property
     def is_resident_known(self) -> bool:
-        """Whether the resident size of every mapping is known."""
+        """True if the resident size of every mapping is known."""
         return all(one.resident != NOT_KNOWN for one in self.ranges)
 
     @cached_property
@@ -137,7 +139,7 @@ def take(wall_minus_monotonic_ns: int, since_ns: int = 0) -> MappedMemory:
 
 
 def ranges_now() -> Sequence[Range]:
-    """Return everything that is mapped now, by ascending address: what a snapshot measured may have gone since."""
+    """Return everything that is mapped now, by ascending address. Mappings that a snapshot measured may be gone."""
     return _listed()[0]
 
 
@@ -150,14 +152,16 @@ def _listed() -> tuple[list[Range], list[str], dict[int, _engine.MappingStack]]:
 
 
 def drawn_at(mapping: Mapping) -> int:
-    """Return the mean bytes between samples at which a mapping of its size has its probability; 0: it is certain."""
+    """Return the mean bytes between samples at which a mapping of this size would have this probability; 0: it is
+    certain.
+    """
     if mapping.probability >= 1.0:
         return 0
     return max(round(-mapping.size / math.log1p(-mapping.probability)), 1)
 
 
 def _name(path: str) -> str:
-    """Return a path without the suffix that the kernel appends for deleted files; "" for memory without a name."""
+    """Return a path without the suffix that the kernel appends for deleted files; "" for unnamed memory."""
     if path.startswith(_NAMELESS):
         return ""
     return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
@@ -171,7 +175,7 @@ def _kind(number: int, path: str) -> str:
 
 
 def _library(frames: tuple[Frame, ...], libraries: Modules) -> str:
-    """Return the path of the innermost library that did not map on behalf of another; "" if unknown."""
+    """Return the path of the innermost library that mapped on its own behalf; "" if unknown."""
     paths = list(_paths(frames, libraries))
     return next((path for path in paths if not os.path.basename(path).startswith(_HANDING_ON)), (paths or [""])[0])
 

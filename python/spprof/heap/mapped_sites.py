@@ -1,4 +1,4 @@
-"""The mappings of a snapshot, summed up by site.
+"""The mappings of a snapshot, totalled by site.
 
 Mapping ─► a block of its size, part of which is in memory ─► Site ─► rows for users, lines of text
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def sums_of(mapping: Mapping) -> Sums:
-    """Return a mapping as one block. If its resident size is unknown, all of it counts as resident."""
+    """Return a mapping as one block. If its resident size is unknown, treat all of it as resident."""
     found = weight(mapping.size, drawn_at(mapping))
     if mapping.resident_bytes is not None:
         found.sums.absent = absent_of(found, mapping.size, mapping.resident_bytes)
@@ -33,7 +33,7 @@ def sums_of(mapping: Mapping) -> Sums:
 
 
 def ranked(mapped: MappedMemory | None) -> list[Row]:
-    """Return every site that has mapped memory: those with the most in memory first, then by name."""
+    """Return every site that has mapped memory, those with the most resident memory first, then by name."""
     sites: dict[SiteKey, Site] = {}
     for one in mapped.mappings if mapped else ():
         site = sites.setdefault(key_of(site_frame(one.stack)), Site())
@@ -59,7 +59,7 @@ def top(mapped: MappedMemory | None, count: int) -> list[TopMapping]:
 
 
 def lines(mapped: MappedMemory, rows: list[Row], paths: ShortPaths, count: int) -> Iterator[str]:
-    """Yield one line on all mapped memory, and the first sites; nothing if it is little."""
+    """Yield one line about all mapped memory, and lines for the first sites; nothing if little memory is mapped."""
     whole = Sums()
     for _, site in rows:
         whole.add(site)

@@ -1,4 +1,4 @@
-"""HeapPeak: the heap at its largest, by site.
+"""HeapPeak: the heap at its largest size, by site.
 
 sums for each stack ─► estimates (as for a snapshot)
 the snapshot's profile ─► the file, without the live columns
@@ -31,7 +31,7 @@ class HeapPeak(HeapEstimates):
     """The heap at its largest. ``HeapSnapshot.peak`` is one.
 
     On average, the highest of many estimates is too high. If blocks were replaced by others, so that there were many
-    estimates, the low ends of the intervals reach further down (docs/sampling.md, "The peak").
+    estimates to choose from, the low ends of the intervals are lowered accordingly (docs/sampling.md, "The peak").
     """
 
     _totals: Sequence[StackTotal]
@@ -39,7 +39,7 @@ class HeapPeak(HeapEstimates):
     """The latest sampling interval: mean bytes between samples; 0 = every allocation."""
     _profile: Callable[[], Profile]
     longest_rate_bytes: int = 0
-    """The longest sampling interval up to then: mean bytes between samples."""
+    """The longest sampling interval up to the peak: mean bytes between samples."""
     shortages: Shortages = NO_SHORTAGE
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _learn: Callable[[Iterable[int]], None] = learn

@@ -1,10 +1,11 @@
-"""Memory pools of loaded libraries, by their own counts.
+"""Memory pools of loaded libraries, according to the libraries' own counts.
 
-Arrow (pyarrow, and pandas with it) takes a gibibyte of address space at once and allocates from it. No hook on malloc
-sees that, and the mapping has one line for all of it. The library knows how much of it is in use.
+Arrow (used by pyarrow, and by pandas with pyarrow) maps a gibibyte of address space at once and allocates from it.
+Hooks on malloc do not see these allocations, and the whole mapping has a single line. Only the library knows how much
+of it is in use.
 
-Nothing is imported. The two pools are read by name: asking for the default pool could choose it before the program
-does.
+Nothing is imported. The two pools are read by name, because a request for the default pool could choose it before the
+program does.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ def pools() -> tuple[MemoryPool, ...]:
 
 
 def _allocated(arrow: object, allocator: str) -> int:
-    """Return the allocated bytes; 0 if unknown: the build lacks that pool, the module is being imported, or is another
-    kind.
+    """Return the allocated bytes; 0 if unknown. They are unknown if the build lacks that pool, or if the module is
+    still being imported or is of another kind.
     """
     try:
         count = getattr(arrow, f"{allocator}_memory_pool")().bytes_allocated()

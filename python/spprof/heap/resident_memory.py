@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 _WORDS = struct.Struct("=QQ")
 _POOLS_READ = 32768
-"""If there are more pools, only this many are read: 512 MiB, at a microsecond each."""
+"""If there are more pools, only this many are read: 512 MiB of them, at a microsecond each."""
 _UNCLAIMED_TOLD = 5
 _UNCLAIMED_TRIED = 32
-"""For this many of the largest remaining regions, malloc's share is determined."""
+"""Malloc's share is determined for this many of the largest remaining regions."""
 
 
 def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
@@ -49,7 +49,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
     it.
     """
     absent = samples.absent_bytes if samples else 0
-    rounding = rounding_of(samples.records()) if samples else None  # needs memory: before the list
+    rounding = rounding_of(samples.records()) if samples else None  # it needs memory, so it comes before the list
     every = regions()
     if not every:
         return None
@@ -86,7 +86,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts.update(parts_of_malloc([*nameless, *heap], taken, absent))
     _set_rounding_apart(parts, rounding)
     told = numbers.status()
-    rss = told.get("VmRSS") or sum(one.rss for one in every)  # read between steps that need memory
+    rss = told.get("VmRSS") or sum(one.rss for one in every)  # read between the steps that need memory
     unexplained = rss - sum(parts.values())
     used, limit = numbers.cgroup()
     found = ResidentMemory(
@@ -113,7 +113,7 @@ def _sum_of(sizes: Iterable[int | None]) -> int | None:
 
 
 def _set_rounding_apart(parts: dict[str, int], rounding: Rounding | None) -> None:
-    """Move rounding, which samples estimate, to its own part; the sum of the parts stays what the allocators report."""
+    """Move rounding, which samples estimate, to its own part. The sum of the parts does not change."""
     if rounding is None:
         return
     beyond = {"native_blocks": rounding.malloc}
@@ -155,13 +155,13 @@ def _own(taken: Taken) -> int:
 
 
 def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
-    """Return the ranges without those of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
+    """Return the ranges without those of reserved huge pages (MAP_HUGETLB), which are not part of any RSS."""
     huge = [one for one in every if one.is_huge]
     return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
 
 
 def _mapped(ranges: Iterable[Range], taken: Taken) -> int:
-    """Return the bytes in memory of the program's own mappings; sampled mappings stand for others like them."""
+    """Return the resident bytes of the program's own mappings. Sampled mappings stand for others like them."""
     total = 0.0
     for one in ranges:
         total += _in_memory(one) / one.probability
@@ -174,7 +174,7 @@ def _in_memory(one: Range) -> int:
 
 
 def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
-    """Return the part of the files' regions that is the program's own mappings."""
+    """Return how much of the files' regions belongs to the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
     for one in ranges:
@@ -188,7 +188,9 @@ def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
 
 
 def trim() -> int:
-    """Make malloc release the free memory that it keeps; return by how many bytes the process has shrunk, 0 or more."""
+    """Make malloc release the free memory that it keeps. Return the number of bytes by which the process has shrunk, 0
+    or more.
+    """
     before = numbers.status().get("VmRSS", 0)
     _engine.trim_malloc()
     return max(before - numbers.status().get("VmRSS", 0), 0)

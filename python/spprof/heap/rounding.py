@@ -3,7 +3,7 @@
     sampled block ─► requested size ─┐
                  └─► its chunk ──────┴─► pool or malloc ─► its overhead ─► times the blocks that the sample stands for
 
-A sampled small Python block is not in a pool but in a chunk of malloc's that is larger than its size needs
+A small Python block that is sampled is not in a pool. It is in a malloc chunk that is larger than necessary
 (``SP_HANDOFF_MIN``); similar blocks that are not sampled are in pools. Chunk sizes are those of glibc on 64 bits.
 """
 
@@ -28,21 +28,21 @@ _IN_POOLS_MAX = 512
 _HANDED_ON = 528
 """Size of the smallest chunk for a block that is too large for pools, in bytes."""
 _MAPPED_MIN = 128 << 10
-"""From this many bytes, malloc usually gives a block its own pages."""
+"""Starting at this many bytes, malloc usually gives a block its own pages."""
 _MAPPED_HEADER = 16
 _PAGE = 4096
 
 
 class Rounding(NamedTuple):
-    """Estimated bytes of the live blocks beyond what was requested."""
+    """Estimated bytes that the live blocks take beyond the requested sizes."""
 
     pools: float = 0.0
     malloc: float = 0.0
 
 
 def rounding_of(records: Iterable[tuple[int, ...]]) -> Rounding | None:
-    """Return the rounding of live samples as the engine packs them. None: malloc is not glibc's, and does not report
-    it.
+    """Return the rounding of live samples in the engine's packed form. None: malloc is not glibc's, so it does not
+    report chunk sizes.
     """
     found = list(records)
     small = [one for one in found if one[SIZE] <= _IN_POOLS_MAX]

@@ -1,10 +1,10 @@
-"""HeapSamples: the live samples at one moment, and their sums.
+"""HeapSamples: the live samples at one point in time, and their sums.
 
     engine ─► packed samples (48 bytes each) ─► records, samples             built when first requested
           └─► sums for each stack ────────────► sums of the whole and of each site ─► estimates and intervals
 
 Taking the samples does no work per sample in Python; costly results are computed on first access, and kept.
-``HeapSnapshot`` adds to the samples what users do with them.
+``HeapSnapshot`` adds the operations that users need.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
 """The fields of a record."""
 
 BIRTH: Final = 15
-"""Index, in the sums of a stack, of the process of the lineage in which its samples were born."""
+"""Index, in the sums of a stack, of the number of the process in which its samples were taken."""
 
 PEAK_RECORD = struct.Struct(_engine.PEAK_FORMAT)
 PEAK: Final = 1
 PEAK_OF_WINDOW: Final = 7
-"""Index, in a record, of the six sums of its stack: at the peak since the first start, and since ``reset_peak()``."""
+"""Indexes, in a record, of the six sums of its stack: at the peak since the first start, and at the peak since
+``reset_peak()``.
+"""
 
 PeakSums = tuple[int, int, int, int, float, float]
 """Samples, bytes of the sampled blocks, estimated bytes and objects (fixed-point), V and S: as ``Sums`` takes them."""
@@ -57,20 +59,20 @@ SiteTotals = tuple[int, int, int, int, int]
 RESIDENT_RECORD = struct.Struct(_engine.RESIDENT_FORMAT)
 
 Allocated = tuple[int, int, int]
-"""Samples ever taken at a stack, and the bytes and objects that they stood for, fixed-point."""
+"""Samples taken so far at a stack, and the bytes and objects that they stood for, fixed-point."""
 
 _NOTHING: Allocated = (0, 0, 0)
 
 
 class OwnMemory(NamedTuple):
-    """The samples of the profiler's own Python code, which a snapshot leaves out."""
+    """The samples of the profiler's own Python code. A snapshot leaves them out."""
 
     live_samples: int = 0
     total_samples: int = 0
     fixed: int = 0
     """Estimated live bytes, in 1/BYTES_ONE."""
     fixed_here: int = 0
-    """The part of ``fixed`` that this process allocated, rather than an ancestor by fork."""
+    """The part of ``fixed`` that was allocated by this process rather than by an ancestor by fork."""
 
 
 NO_OWN_MEMORY = OwnMemory()
@@ -78,35 +80,36 @@ NO_OWN_MEMORY = OwnMemory()
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HeapSamples(HeapEstimates):
-    """The sampled blocks that were live at one moment."""
+    """The sampled blocks that were live at one point in time."""
 
     live_samples: int
     """Number of sampled blocks that were live."""
     total_samples: int
-    """Samples ever kept, including freed ones; for a ``MemoryProfiler``, only those kept inside its block."""
+    """Samples kept so far, including freed ones; for a ``MemoryProfiler``, only those kept inside its block."""
     sampling_rate_bytes: int
     """The latest sampling interval: mean bytes between samples; 0 = every allocation. Each sample has its own."""
     timestamp_ns: int
-    """When the snapshot was taken: wall clock, nanoseconds since the epoch, as ``time.time_ns()``."""
+    """When the snapshot was taken: wall clock, nanoseconds since the epoch, like ``time.time_ns()``."""
     _highest_bytes: int
     _packed: bytes
     _sites: Sequence[StackSums]
     _wall_minus_monotonic_ns: int
     _before: Mapping[int, Allocated] = field(default_factory=dict)
-    """The allocations of each stack before the period that the snapshot covers."""
+    """The allocations at each stack before the period that the snapshot covers."""
     longest_rate_bytes: int = 0
-    """The longest sampling interval so far, in mean bytes between samples: blocks that were missed at it may be live.
+    """The longest sampling interval so far, in mean bytes between samples. Blocks that were missed at this interval may
+    be live.
     """
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY
     pools: tuple[MemoryPool, ...] = ()
-    """The memory pools of libraries in the whole process, by the libraries' own counts."""
+    """The memory pools of libraries in the whole process, according to the libraries themselves."""
     _peaks: bytes = b""
-    """One PEAK_RECORD per stack: what was live at the peaks, including the profiler's own stacks."""
+    """One PEAK_RECORD per stack, including the profiler's own stacks: what was live at the peaks."""
     _peak_of: int = PEAK
     _blocks: bytes | None = None
-    """RESIDENT_RECORD of each large block, including the profiler's own; None: unknown."""
+    """A RESIDENT_RECORD for each large block, including the profiler's own blocks; None: unknown."""
     mapped: MappedMemory | None = None
     """The program's own mappings; None: mappings were not followed."""
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
@@ -115,7 +118,7 @@ class HeapSamples(HeapEstimates):
 
     @property
     def monotonic_ns(self) -> int:
-        """When the samples were taken, by the clock of their own times."""
+        """When the samples were taken, by the clock that their own times use."""
         return self.timestamp_ns - self._wall_minus_monotonic_ns
 
     # ---- estimates
@@ -135,7 +138,7 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def _absent_by_stack(self) -> dict[int, int]:
-        """The part of each stack's estimate that is not in memory."""
+        """The part of each stack's estimate that is not resident in memory."""
         absent: dict[int, int] = {}
         partly = self.partly_resident
         for record in self.records() if partly else ():
@@ -148,7 +151,7 @@ class HeapSamples(HeapEstimates):
     @property
     def peak_heap_bytes(self) -> int:
         """The highest estimate of live bytes since the first start, in the whole process. It includes the profiler's
-        own memory: the engine updates it as it goes, and cannot separate the two.
+        own memory, because the engine updates the estimate continuously and cannot separate the two.
         """
         return max(self._highest_bytes, self.estimated_heap_bytes)
 
@@ -163,7 +166,7 @@ class HeapSamples(HeapEstimates):
     @property
     def profiler_bytes(self) -> int:
         """Estimated live bytes that the profiler's own Python code has allocated in this process. Apart from the peak,
-        no other number here includes them.
+        no other number of the snapshot includes them.
         """
         return rounded(self.own.fixed_here, _engine.BYTES_ONE)
 
@@ -186,7 +189,7 @@ class HeapSamples(HeapEstimates):
 
     @property
     def frame_pointer_health(self) -> FramePointerHealth:
-        """How reliable native stacks are: how many stacks, of all samples taken, are whole."""
+        """The reliability of native stacks: how many of the stacks of all samples taken are complete."""
         before = self._before_by_stack
         return judge([(self._native_part(site[0]), site[9] - before.get(site[0], _NOTHING)[0]) for site in self._sites])
 
@@ -194,31 +197,33 @@ class HeapSamples(HeapEstimates):
 
     @property
     def notes(self) -> Notes:
-        """The facts that a reader needs besides the numbers."""
+        """The facts that a reader needs in addition to the numbers."""
         absent = self.absent_bytes if is_notable(self.absent_bytes, self.estimated_heap_bytes) else 0
         return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages, absent, self.pools)
 
     @property
     def by_serial(self) -> HeapSamples:
-        """The samples themselves: each is identified by its serial number."""
+        """The samples themselves, each identified by its serial number."""
         return self
 
     def records(self) -> Iterator[tuple[int, ...]]:
-        """Yield the live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, thread,
-        stack_id.
+        """Yield the live samples in the engine's packed form, in no particular order: address, size, time_ns, serial,
+        rate, thread, stack_id.
         """
         return SAMPLE.iter_unpack(self._packed)
 
     @cached_property
     def knows_resident(self) -> bool:
-        """Whether the resident sizes of all large blocks and mappings are known."""
+        """True if the resident sizes of all large blocks and mappings are known."""
         if self._blocks is None or not (self.mapped is None or self.mapped.is_resident_known):
             return False
         return all(resident != NOT_KNOWN for _, resident, _ in RESIDENT_RECORD.iter_unpack(self._blocks))
 
     @cached_property
     def partly_resident(self) -> dict[int, int]:
-        """Resident bytes, by serial number, of blocks that are not entirely in memory; empty unless all are known."""
+        """Resident bytes, keyed by serial number, of blocks that are not entirely in memory. Empty unless all resident
+        sizes are known.
+        """
         if not self.knows_resident:
             return {}
         resident = self.resident_by_serial.get
@@ -227,7 +232,7 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def resident_by_serial(self) -> dict[int, int]:
-        """Resident bytes, by serial number, of each large block for which they are known."""
+        """Resident bytes, keyed by serial number, of each large block for which they are known."""
         records = RESIDENT_RECORD.iter_unpack(self._blocks or b"")
         return {serial: resident for serial, resident, _ in records if resident != NOT_KNOWN}
 
@@ -236,8 +241,8 @@ class HeapSamples(HeapEstimates):
         return self._frames_of(stack_id)
 
     def site_totals(self) -> list[SiteTotals]:
-        """Return the totals that this snapshot counts for each stack with any sample. The names of all these stacks are
-        then known.
+        """Return this snapshot's totals for each stack that has any sample. As a side effect, the names of all these
+        stacks become known.
         """
         self._learn(site[0] for site in self._sites)
         before = self._before_by_stack
@@ -248,7 +253,7 @@ class HeapSamples(HeapEstimates):
         return totals
 
     def peak_totals(self, begin: int | None = None) -> list[tuple[int, PeakSums]]:
-        """Return the sums of each stack at a peak, for stacks that held anything.
+        """Return the sums of each stack at a peak. Only stacks that held anything are included.
 
         ``begin``: PEAK or PEAK_OF_WINDOW; None: the peak of the period that this snapshot covers.
         """
@@ -259,7 +264,7 @@ class HeapSamples(HeapEstimates):
         return [(record[0], record[begin:end]) for record in records if record[begin] and record[0] in known]
 
     def births(self) -> dict[int, int]:
-        """Return, for each stack, the process of the lineage in which its samples were born; empty if no other process
+        """Return, for each stack, the number of the process in which its samples were taken. Empty if no other process
         can hold them. Stacks that stand for many others are left out.
         """
         if not self.lineage.has_relatives:
@@ -279,8 +284,8 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def _before_by_stack(self) -> dict[int, Allocated]:
-        """``_before`` for the stacks that are listed now: the allocations of a stack that has left the table since are
-        by now part of those of ``STACKS_EVICTED``.
+        """Return ``_before`` for the stacks that are listed now. If a stack has left the table since then, its
+        allocations now belong to ``STACKS_EVICTED``.
         """
         here = {site[0] for site in self._sites}
         before: dict[int, Allocated] = {}
@@ -292,7 +297,7 @@ class HeapSamples(HeapEstimates):
 
 
 def allocated_by_stack(sites: Iterable[StackSums]) -> dict[int, Allocated]:
-    """Return what each stack has ever allocated, without the rest of what a snapshot holds."""
+    """Return what each stack has allocated so far, without the rest of a snapshot's data."""
     return {site[0]: (site[9], site[10], site[11]) for site in sites}
 
 

@@ -1,4 +1,4 @@
-"""HeapSnapshot: the live samples at one moment, and what a user can do with them.
+"""HeapSnapshot: the live samples at one point in time, and what a user can do with them.
 
 samples ─► sums ─► estimates, intervals, top_allocators, print
    ├─► compare: the change since an earlier snapshot
@@ -61,22 +61,21 @@ else:
     text = module("spprof.heap.text")
 
 RECORDED = "recorded series"
-"""The key under which the interpreter keeps the process and the stem of the series that it began last."""
+"""The key under which the interpreter keeps the process and the stem of the series that was started last."""
 
 _REPORT_TIMES = 20
 _REPORT_SECONDS = 10.0
-"""A residency report is reused for this many times the time that measuring it took, but for at most this many seconds.
-"""
+"""A residency report is reused for this many times as long as measuring it took, but for at most this many seconds."""
 
 _lately: list[tuple[int, float, float, ResidentMemory | None]] = []
-"""The latest residency report: process, when measuring began and ended, and the result."""
+"""The latest residency report: the process, when measuring began and ended, and the result."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HeapSnapshot(HeapSamples):
-    """The sampled blocks that were live at one moment. ``spprof.memprof.get_snapshot()`` makes it.
+    """The sampled blocks that were live at one point in time, as returned by ``spprof.memprof.get_snapshot()``.
 
-    All sizes are estimates from samples, unless every allocation was sampled (rate 0): an estimate is unbiased, and its
+    All sizes are estimates from samples, unless every allocation was sampled (rate 0). An estimate is unbiased, and its
     interval says how far off it may be. A snapshot does not change, whatever the program does afterwards, and may be
     read from any thread.
     """
@@ -84,17 +83,17 @@ class HeapSnapshot(HeapSamples):
     @cached_property
     def peak(self) -> HeapPeak:
         """The heap at its highest estimate since the first start, without the profiler's own memory. For a
-        ``MemoryProfiler``, the highest within its block. In a forked child, the peak starts with the inherited memory.
+        ``MemoryProfiler``, this is the highest estimate within its block. In a forked child, the peak starts with the
+        inherited memory.
 
-        If other threads allocate at that moment, the sites may miss one sample in flight per thread, or have one too
-        many.
+        If other threads are allocating at that moment, the sites may lack one sample per thread, or have one too many.
         """
         return self._peak(self._peak_of)
 
     @cached_property
     def window_peak(self) -> HeapPeak:
-        """The heap at its highest estimate since the last ``reset_peak()``, or since a later ``MemoryProfiler`` block
-        began.
+        """The heap at its highest estimate since the last ``reset_peak()``, or since the start of a later
+        ``MemoryProfiler`` block.
         """
         return self._peak(PEAK_OF_WINDOW)
 
@@ -146,8 +145,8 @@ class HeapSnapshot(HeapSamples):
         return with_reserve(resident_memory.measure, self)
 
     def _resident_or_not(self) -> ResidentMemory | None:
-        """Return ``resident``, or what was measured a moment ago. None, too, if no memory is left to measure it: the
-        rest of the snapshot is still worth saving.
+        """Return ``resident``, or the result of a measurement made shortly before. None, too, if no memory is left to
+        measure it: the rest of the snapshot is still worth saving.
         """
         with suppress(MemoryError):
             return self._resident if "_resident" in vars(self) else self._resident_lately
@@ -155,8 +154,8 @@ class HeapSnapshot(HeapSamples):
 
     @cached_property
     def _resident_lately(self) -> ResidentMemory | None:
-        """The residency report, shared by files and tables that are made in quick succession, so that measuring takes
-        at most a twentieth of the time.
+        """The residency report. Files and tables that are made in quick succession share it, so that measuring takes at
+        most a twentieth of the time.
         """
         for pid, began, ended, known in _lately:
             if pid == os.getpid() and time.monotonic() < ended + min(_REPORT_TIMES * (ended - began), _REPORT_SECONDS):
@@ -167,8 +166,9 @@ class HeapSnapshot(HeapSamples):
         return found
 
     def growth(self) -> list[SiteGrowth]:
-        """Return how each site grew over the series of snapshots that this process writes, or wrote last, by
-        ``record()`` or ``run --keep``, up to its latest file. The result is that of ``spprof.memprof.growth(folder)``.
+        """Return how each site grew over the series of snapshots that this process is writing, or wrote last, through
+        ``record()`` or ``run --keep``. The series is read up to its latest file. The result is that of
+        ``spprof.memprof.growth(folder)``.
 
         RuntimeError: the process has written no series. ValueError: the series has fewer than two snapshots. OSError:
         the folder cannot be read.
@@ -188,10 +188,10 @@ class HeapSnapshot(HeapSamples):
         """Return the ``n`` sites whose mappings hold the most memory, largest first. If resident sizes are unknown,
         sites are ranked by address space.
 
-        A site is defined as for ``top_allocators``. For a mapping made on a thread without Python frames, it is the
-        library and the thread; for one from before the start, the file. Each row is a dict: ``kind`` (``"mapped"``),
-        ``function``, ``file``, ``line``, ``mapped_bytes``, ``resident_bytes`` (or None), ``mapping_count`` and
-        ``native_function``.
+        A site is defined as for ``top_allocators``. If a mapping was made on a thread without Python frames, its site
+        is the library and the thread. If it was made before the start, its site is the file. Each row is a dict:
+        ``kind`` (``"mapped"``), ``function``, ``file``, ``line``, ``mapped_bytes``, ``resident_bytes`` (or None),
+        ``mapping_count`` and ``native_function``.
 
         TypeError if ``n`` is not an integer, ValueError if it is negative.
         """
@@ -200,9 +200,9 @@ class HeapSnapshot(HeapSamples):
     def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
         """Return the change since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
 
-        Only samples that just one of the two snapshots holds contribute to the difference and to the width of its 95 %
-        interval: samples in both cancel exactly. A site where no sample came or went is not listed. A peak no longer
-        knows its samples one by one, so a snapshot and a peak are treated as independent, and the interval is wider.
+        Samples that are in both snapshots cancel exactly. Only the other samples contribute to the difference and to
+        the width of its 95 % interval. A site where no sample appeared or disappeared is not listed. A peak no longer
+        has its individual samples, so a snapshot and a peak are treated as independent, and the interval is wider.
 
         TypeError if ``earlier`` is not a HeapEstimates.
         """
@@ -215,12 +215,12 @@ class HeapSnapshot(HeapSamples):
         format: str | None,
         notes: dict[str, str] | None = None,
     ) -> None:
-        """``save`` for the package's own use: ``notes`` become comments."""
+        """Like ``save``, but for the package's own use: ``notes`` become comments."""
         known_format = formats.format_for(path, format)
         formats.save(self.to_pprof(notes), path, known_format)
 
     def to_pprof(self, notes: dict[str, str] | None = None) -> Profile:
-        """Return the snapshot as the profile that a pprof file holds. ``notes`` become comments."""
+        """Return the snapshot as the profile that a pprof file contains. ``notes`` become comments."""
         return with_reserve(profile_of, self, notes, None, self._resident_or_not())
 
     def __str__(self) -> str:
@@ -248,8 +248,8 @@ def take(
 ) -> HeapSnapshot:
     """Take a snapshot of the samples with serial numbers above ``after_serial``.
 
-    ``before`` and ``total_before``: each stack's allocations and the number of samples at that serial number; both are
-    subtracted from the totals. ``peak_of``: PEAK or PEAK_OF_WINDOW. ``mapped_since_ns``: include only mappings made
+    ``before`` and ``total_before``: each stack's allocations, and the number of samples, up to that serial number. Both
+    are subtracted from the totals. ``peak_of``: PEAK or PEAK_OF_WINDOW. ``mapped_since_ns``: include only mappings made
     after this time of the monotonic clock; 0: all mappings.
     """
     return with_reserve(_take, after_serial, before, total_before, peak_of, mapped_since_ns)
@@ -300,7 +300,7 @@ def _made_of(
     is_part: bool = False,
 ) -> HeapSnapshot:
     """Return the snapshot of ``sites``. ``left_out``: the profiler's own stacks among those that the engine returned.
-    ``own_sites``: all of the profiler's own stacks. ``is_part``: the process has more stacks.
+    ``own_sites``: all stacks of the profiler itself. ``is_part``: the process has more stacks.
     """
     packed, _, stats, wall_minus_monotonic_ns, peaks, blocks, *_ = raw
     if left_out:
@@ -333,7 +333,7 @@ def _made_of(
 
 
 _whose: dict[int, bool] = {}
-"""By stack id: True if the stack is the profiler's own. An id never comes to mean another stack."""
+"""Keyed by stack id: True if the stack is the profiler's own. An id is never reused for another stack."""
 _FORGOTTEN_FROM = 10_000
 
 
@@ -363,7 +363,7 @@ def _own_memory(sites: list[StackSums], before: dict[int, Allocated], birth: int
 
 def _shortages(stats: Stats, packed: bytes) -> Shortages:
     thinned_rate = stats["thinned_rate"]
-    if thinned_rate:  # later samples may have shorter intervals than those that earlier blocks were thinned to
+    if thinned_rate:  # later samples may have shorter intervals than those to which earlier blocks were thinned
         thinned_rate = max(thinned_rate, max((record[RATE] for record in SAMPLE.iter_unpack(packed)), default=0))
     return Shortages(
         evicted_stacks=stats["evicted_stacks"],

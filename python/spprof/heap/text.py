@@ -38,14 +38,16 @@ def render_peak(peak: HeapEstimates) -> str:
 
 
 def mapped_lines(samples: HeapSamples, count: int) -> Iterator[str]:
-    """Yield what is mapped outside the heap, and the first ``count`` sites that mapped it; nothing if it is little."""
+    """Yield lines about the memory that is mapped outside the heap, and the first ``count`` sites that mapped it. Yield
+    nothing if it is little.
+    """
     if samples.mapped is not None:
         rows = mapped_sites.ranked(samples.mapped)
         yield from mapped_sites.lines(samples.mapped, rows, paths_of_sites(rows), count)
 
 
 def reasons(samples: HeapSamples, remedies: Remedies) -> Iterable[str]:
-    """Yield why there is little or nothing to show, in the terms of the place where it is read."""
+    """Yield the reasons why there is little or nothing to show, in terms that fit where they are read."""
     return explanation(
         live=samples.live_samples,
         was_sampled=samples.total_samples > 0,

@@ -1,15 +1,15 @@
-"""A snapshot as a profile: the heap profile that is written to pprof files.
+"""Converts a snapshot to the heap profile that is written to pprof files.
 
-    live samples ─► grouped by stack, block size, rate, thread, ─► one sample each: labels bytes, thread, rate, age
+    live samples ─► grouped by stack, block size, rate, thread, ─► 1 sample per group: labels bytes, thread, rate, age
                     band of age
     site totals  ─► what else was ever allocated at the stack  ─┬► a sample without block size, in use 0
-    mappings     ─► one sample each: labels mapping, bytes, thread, path; resident values: their part in memory
+    mappings     ─► 1 sample per mapping: labels mapping, bytes, thread, path; resident values: their part in memory
     peak         ─► what was live at the stack at the peak     ─┘  and its moments; if the stack holds the same now,
                                                                    its live samples have it
     forked       ─► also grouped by who allocated              ─► labels pid, born; serials of blocks that are shared
 
-Rounding: values are integers, and a running remainder is carried from one to the next. So their sums are exactly the
-snapshot's estimates, and each value, and each stack's sum, differs by less than 1 from its own.
+Rounding: values are integers, and a running remainder is carried from one value to the next. Their sums are therefore
+exactly the snapshot's estimates, and each value, like each stack's sum, differs by less than 1 from its estimate.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def profile_of(
 ) -> Profile:
     """Return the profile of ``samples``. ``notes`` become comments, ``key: text``, after those that every profile has.
 
-    ``modules``: the objects with native frames; None: those of the engine. ``memory``: the process's resident memory,
-    if known. ``moments``: for a snapshot in a series, the times of all its snapshots so far, in ms of the monotonic
-    clock, this one's last; the samples are then labelled like those of a series.
+    ``modules``: the objects that contain native frames; None: the objects that the engine knows. ``memory``: the
+    process's resident memory, if known. ``moments``: for a snapshot in a series, the times of all its snapshots so far,
+    in ms of the monotonic clock, with this one's time last; the samples are then labelled like those of a series.
     """
     mappings = Mappings(_engine.modules() if modules is None else modules)
     locations = Locations(mappings)
@@ -122,7 +122,7 @@ def profile_of(
 
 
 def _longest_rate_note(estimates: HeapEstimates) -> list[tuple[str, str]]:
-    """Return the comment with the longest rate; empty if no rate was longer than the latest."""
+    """Return the comment about the longest sampling interval; empty if no interval was longer than the latest."""
     longest = estimates.longest_rate_bytes
     return [(LONGEST_RATE, str(longest))] if longest > max(estimates.sampling_rate_bytes, EVERY_ALLOCATION) else []
 
@@ -158,10 +158,11 @@ def _added(one: PeakSums, other: PeakSums) -> PeakSums:
 
 
 def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]:
-    """Return what is left of each fixed-point ``allocated`` after the integer ``live`` is subtracted; never less than
+    """Return the remainder of each fixed-point ``allocated`` after the integer ``live`` is subtracted, never less than
     0.
 
-    Both are rounded, so -1 may be left if nothing was freed. It is taken from the stacks that were rounded up the most.
+    Both are rounded, so the remainder may be -1 if nothing was freed. The -1 is then taken from the stacks that were
+    rounded up the most.
     """
     whole = _whole(allocated, one)
     freed = list(map(sub, whole, live))
@@ -176,13 +177,13 @@ def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]
 
 
 Group = tuple[int, int, int, int, int, bool, int, int]
-"""The key that samples share if they become one row: number of the stack, birth, thread, size, rate, whether others may
-hold them, resident bytes of each, and their date: band of age, or the snapshot that saw them first.
+"""The key of samples that become one row: number of the stack, process number, thread, size, rate, whether other
+processes may hold the blocks, resident bytes of each, and the date: age band, or the snapshot that saw them first.
 """
 
 
 Place = tuple[int, int]
-"""Number of a stack, and birth."""
+"""Number of a stack, and number of the process in which its samples were taken."""
 
 
 class _Ages:
@@ -200,7 +201,9 @@ class _Ages:
 
 
 class _SeenBy:
-    """Determines by when a block was allocated: the first snapshot of the series that could see it."""
+    """Determines an upper limit for a block's allocation time: the first snapshot of the series that could see the
+    block.
+    """
 
     key, unit = ALLOCATED_BY, "milliseconds"
     tells_stacks = True
@@ -210,8 +213,8 @@ class _SeenBy:
         self._first = ages.limits(moments[0] * _MS)
 
     def of(self, time_ns: int) -> int:
-        """Return the time of that snapshot; for blocks older than all of them, the first one's time minus the band of
-        their age.
+        """Return the time of that snapshot. For blocks older than all snapshots, return the first snapshot's time minus
+        the age band.
         """
         place = bisect_left(self._moments, time_ns / _MS)
         if place == 0:
@@ -256,7 +259,7 @@ class _Samples:
 
     @property
     def types(self) -> tuple[ValueType, ...]:
-        """The sample types that were measured."""
+        """The sample types for which there are measurements."""
         resident = (RESIDENT_SPACE,) if self._tells_resident else ()
         return (*HEAP_TYPES, *PEAK_TYPES, *(MAPPED_TYPES if self._tells_mapped else ()), *resident)
 
@@ -266,8 +269,8 @@ class _Samples:
         return (*mapped, resident) if self._tells_resident else mapped
 
     def rows(self) -> list[Sample]:
-        """Return all samples, with those of one stack next to each other. One flat list: separate lists for each stack
-        would keep the garbage collector busy.
+        """Return all samples, with those of one stack next to each other. They are in one flat list, because a separate
+        list for each stack would keep the garbage collector busy.
         """
         live = list(self._live_rows())
         place = dict(zip(by_callers(self._stacks), range(len(self._stacks))))
@@ -305,7 +308,7 @@ class _Samples:
         return record[SERIAL] in self._partly
 
     def _find_partly_resident(self, counts: dict[Group, int]) -> None:
-        """Count the blocks that are not entirely in memory."""
+        """Count, separately, the blocks that are not entirely in memory."""
         for record in filter(self._is_partly_resident, self._taken.records()):
             (stack_id, thread, size, rate, time), resident = _GROUP(record), self._partly[record[SERIAL]]
             band = self._dates.of(time)
@@ -313,7 +316,9 @@ class _Samples:
             counts[group] = counts.get(group, 0) + 1
 
     def _find_shared(self, counts: dict[Group, int]) -> None:
-        """Count all blocks if other processes may hold some: each of those is identified by its serial number."""
+        """If other processes may hold some blocks, count all blocks. Each block that they may hold is identified by its
+        serial number.
+        """
         lineage = self._taken.lineage
         last = len(lineage.processes) - 1
         for record in self._taken.records():
@@ -339,8 +344,8 @@ class _Samples:
             yield number, row
 
     def _other_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
-        """Yield the rows of everything allocated beyond the live rows, and of the peak: together with the live rows
-        they add up to everything ever allocated.
+        """Yield the rows for the peak and for everything allocated beyond the live rows. Together with the live rows,
+        they add up to everything allocated so far.
         """
         allocated = self._allocated_by_stack()
         columns = []
@@ -368,8 +373,8 @@ class _Samples:
         return [(locations.stack_number(one.stack), one) for one in mapped.mappings] if mapped else []
 
     def _mapped_rows(self) -> Iterator[tuple[int, Sample]]:
-        """Yield a row for each mapping, which counts as a block of its size; of small ones only some are listed, and
-        stand for others.
+        """Yield a row for each mapping, which counts as one block of its size. Only some of the small mappings are
+        listed; these stand for others.
         """
         owner = self._owners[max(self._owners)][:1]
         dates, wall_minus_monotonic = self._dates, self._taken.timestamp_ns - self._taken.monotonic_ns
@@ -394,7 +399,7 @@ class _Samples:
             yield number, Sample(self._stacks[number], values, (*filter(None, marks), *owner))
 
     def _peak_by_stack(self) -> dict[Place, PeakSums]:
-        """Return what was live at the peak, by stack and birth."""
+        """Return what was live at the peak, by stack and process number."""
         peaks: dict[Place, PeakSums] = {}
         for stack_id, sums in self._taken.peak_totals():
             place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
@@ -403,8 +408,8 @@ class _Samples:
         return dict(sorted(peaks.items()))
 
     def _peak_columns(self) -> tuple[list[tuple[int, int]], dict[Place, tuple[int, int]]]:
-        """Return objects and bytes at the peak: for each group of live samples whose stack holds now what it held then,
-        and for every other stack that held something.
+        """Return objects and bytes at the peak. There is an entry for each group of live samples whose stack holds the
+        same now as at the peak, and for every other stack that held something at the peak.
         """
         live: dict[Place, tuple[int, int, int]] = {}
         for group, count, space, objects in zip(self._groups, self._groups.values(), *self._live):
@@ -419,7 +424,9 @@ class _Samples:
         return columns[: len(of_groups)], dict(zip(others, columns[len(of_groups) :]))
 
     def _allocated_by_stack(self) -> dict[Place, tuple[int, int]]:
-        """Return bytes and objects ever allocated, fixed-point, by number of the stack and birth, sorted by these."""
+        """Return the bytes and objects allocated so far, fixed-point, keyed by stack number and process number, and
+        sorted by key.
+        """
         allocated: dict[Place, tuple[int, int]] = {}
         for stack_id, _, _, space, objects in self._totals:
             place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
@@ -463,7 +470,9 @@ class _Samples:
         return known
 
     def _owner_labels(self) -> dict[int, tuple[Label, ...]]:
-        """Return, by birth, the labels for the process that allocated, and for whether that was before the fork."""
+        """Return, by process number, the labels that show which process allocated, and whether that was before the
+        fork.
+        """
         inherited = Label(BORN, BEFORE_FORK)
         labels: dict[int, tuple[Label, ...]] = {_NO_BIRTH: ()}
         for birth, name in enumerate(self._taken.lineage.names):

@@ -1,9 +1,9 @@
-"""How reliable native stacks are: for how many of them unwinding reached the thread's first frame.
+"""The reliability of native stacks: the share for which unwinding reached the thread's first frame.
 
     root ┊ main ─ … ─ libfast.so ┊ ← unwinding ended here: the callers are unknown, the stack is truncated
 
-A function without unwind tables ends unwinding, unless it keeps frame pointers. The last module that was reached is the
-one to look at.
+Unwinding ends at a function without unwind tables, unless the function keeps frame pointers. The last module that was
+reached is the likely cause.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAMED = 3
 
 
 def judge(parts: Sequence[tuple[NativePart, int]]) -> FramePointerHealth:
-    """Judge the native parts of stacks, each with its number of samples."""
+    """Judge the native parts of stacks. Each comes with its number of samples."""
     native = [
         (depth, truncated, samples) for (depth, truncated, _), samples in parts if samples and (depth or truncated)
     ]
@@ -85,15 +85,15 @@ def _recommendation(rate: float, last_words: dict[int, int]) -> str:
 
 
 def _jit_is_enabled() -> bool:
-    """Return whether the interpreter's JIT is on. Its code is left out of stacks, except on releases that keep their
-    list of it elsewhere than the build's.
+    """Return whether the interpreter's JIT is on. JIT code is left out of stacks, except on releases that keep their
+    list of it at a different location than the release for which this package was built.
     """
     jit = getattr(sys, "_jit", None)  # since 3.14
     return jit is not None and bool(jit.is_enabled())
 
 
 def _modules_where_it_ended(last_words: dict[int, int]) -> list[str]:
-    """Return the file names of the modules in which most samples ended, the most first."""
+    """Return the file names of the modules in which unwinding ended for most samples, in descending order."""
     samples_of: dict[str, int] = {}
     for word, path in module_paths(last_words).items():
         name = os.path.basename(path)

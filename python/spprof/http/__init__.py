@@ -1,8 +1,8 @@
-"""What a running process serves over HTTP: Go's profile paths, and a few more.
+"""The profiles that a running process serves over HTTP: Go's profile paths, and a few more.
 
-    spprof.listen() ─► a thread made in C ─┐
+    spprof.listen() ─► a thread in C ──────┐
     wsgi() ─► an application of a server ──┼─► endpoints.answer(method, path, query) ─► heap_paths, cpu_paths, …
-    asgi() ─► an application of a server ──┘        ─► an answer now, or what to call later
+    asgi() ─► an application of a server ──┘        ─► an answer now, or a function to call later
 
 docs/http.md lists the paths. No module here is loaded until it is used.
 """

@@ -18,7 +18,7 @@ BINARY = "application/octet-stream"
 
 
 class Answer(NamedTuple):
-    """What is sent back."""
+    """An answer to be sent."""
 
     status: int
     content_type: str
@@ -34,18 +34,20 @@ def _nothing() -> None:
 
 
 class Later(NamedTuple):
-    """There is more to do after ``seconds``. Call either ``then``, again each time it gives way to a fork, or
+    """There is more to do after ``seconds``. Then call either ``then``, and again each time it gives way to a fork, or
     ``abandon``.
     """
 
     seconds: float
     then: Callable[[], Step]
     abandon: Callable[[], None] = _nothing
-    """For when no client waits for the answer any more. Never raises. If neither is called, collection cleans up."""
+    """Called if the client is no longer waiting for the answer. Never raises. If neither this nor ``then`` is called,
+    garbage collection cleans up.
+    """
 
 
 class RefusalError(Exception):
-    """A request that gets no profile, with the reason."""
+    """A request that is refused, with the reason."""
 
     def __init__(self, status: int, words: str, *headers: tuple[str, str]) -> None:
         super().__init__(words)

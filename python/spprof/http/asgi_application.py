@@ -26,8 +26,8 @@ _NO_ASYNCIO = text(500, "spprof.http.asgi() needs asyncio's event loop; run the 
 def asgi(*, token: str | None = None) -> Application:
     """Return an ASGI application that serves Go's paths (``/debug/pprof/heap`` and others) wherever it is mounted.
 
-    ``token``: what clients must send, as ``?token=…`` or in a header ``Authorization: Bearer …``. None: a random one is
-    generated and written to stderr. "": no token is needed, since the program itself controls access.
+    ``token``: the token that clients must send, as ``?token=…`` or in a header ``Authorization: Bearer …``. None: a
+    random token is generated and written to stderr. "": no token is needed, because the program itself controls access.
 
     The application needs asyncio's event loop. It does not block it: profiles are made on a thread of its executor.
     TypeError: the token is not a str.
@@ -77,7 +77,9 @@ async def _answered(scope: Scope, receive: Receive, wanted: str) -> Answer | Non
 
 
 def _running_asyncio() -> Any:
-    """Return asyncio if its loop is running this, else None. It is not imported here: a running loop has done so."""
+    """Return asyncio if its loop is running this code, else None. It is not imported here, because a running loop has
+    already imported it.
+    """
     asyncio = sys.modules.get("asyncio")
     if asyncio is None or asyncio._get_running_loop() is None:
         return None
@@ -100,7 +102,7 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 
 async def _disconnected(receive: Receive) -> None:
-    """Return when the client has disconnected."""
+    """Return once the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,6 +1,7 @@
-"""The part of ``spprof attach`` that runs in the attached program: on its main thread, between two instructions.
+"""The part of ``spprof attach`` that runs in the attached program, on its main thread, between two bytecode
+instructions.
 
-    begin ─► heap profiler, unless it runs ─► listen() ─► what the attaching process must know
+    begin ─► heap profiler, unless it is running ─► listen() ─► what the attaching process must know
                └─► with a time: a job stops both once the snapshot has been fetched, or was not fetched in time
 
 The program notices nothing: no output, no warning, no exception.
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FETCHED_WITHIN: Final = 20.0
-"""Seconds for which the snapshot can be fetched."""
+"""Number of seconds during which the snapshot can be fetched."""
 _LOOKED_EVERY: Final = 0.1
 _MODES: Final = ("preload", "patch", "off")
-"""Tried in this order, as with ``native="auto"``, but without its warning for "off"."""
+"""Tried in this order, as for ``native="auto"``, but without its warning for "off"."""
 
 
 class _Ending:
-    """Stops, after a time, what ``begin`` has started."""
+    """Stops what ``begin`` has started, after a time."""
 
     def __init__(self, place: listener.Listener | None, fetched_from: float, fetched: str, *, samples: bool) -> None:
         self._place = place
@@ -44,7 +45,7 @@ class _Ending:
         if left > 0:
             return left
         if left > -_FETCHED_WITHIN and not os.path.lexists(self._fetched):
-            return _LOOKED_EVERY  # keep sampling: what is live would soon be freed
+            return _LOOKED_EVERY  # keep sampling: otherwise live blocks would soon be gone
         self._stop_sampling()
         if self._place is not None:
             self._place.close()
@@ -57,16 +58,16 @@ class _Ending:
                 memprof.stop()
 
     def _end_in_child(self) -> None:
-        """Stop in a forked child, since the job runs in its parent."""
+        """Stop in a forked child, since the job runs only in its parent."""
         if os.getpid() != self._process:
             self._stop_sampling()
 
 
 def begin(rate_kb: int, seconds: float, fetched: str) -> dict[str, object]:
-    """Start the heap profiler and listen, unless both are active already. Return what was found and done.
+    """Start the heap profiler and listen, unless both are already active. Return what was found and what was done.
 
-    ``seconds``: how long to profile; 0: until the end. ``fetched``: path of a file that is created once the snapshot
-    has been fetched.
+    ``seconds``: how long to profile; 0: until the process ends. ``fetched``: path of a file that is created once the
+    snapshot has been fetched.
 
     RuntimeError, OSError: it failed, and nothing has changed.
     """

@@ -1,4 +1,4 @@
-"""Claims, which admit one profile of a kind at a time: other requests are told to try again later.
+"""Claims, which admit only one profile of each kind at a time. Other requests are told to try again later.
 
 Fork: a child has no claims, since it has received no requests.
 """
@@ -20,7 +20,7 @@ _CLAIMS: Final = "claims of requests"
 
 
 class Claim:
-    """A request's claim to make the profile of a kind."""
+    """A request's claim to make a profile of one kind."""
 
     def __init__(self, kind: str, seconds: float) -> None:
         """``seconds``: how long the profile will take. RefusalError: another request is making one."""
@@ -36,14 +36,14 @@ class Claim:
             )
 
     def release(self) -> None:
-        """Release the claim: the profile is complete or was given up. Releasing it again has no effect."""
+        """Release the claim: the profile is complete or was abandoned. Releasing it again has no effect."""
         claims = _claims()
         if claims.get(self._kind) is self:
             claims.pop(self._kind, None)
 
 
 def _claims() -> dict[str, Claim]:
-    """The claims by kind. They survive if the program imports the package again."""
+    """The claims, keyed by kind. They survive even if the program imports the package again."""
     found: dict[str, Claim] | None = _engine.kept().get(_CLAIMS)
     if found is not None:
         return found

@@ -1,10 +1,10 @@
-"""CPU time by path: what the program does during the next seconds.
+"""The paths for CPU time: what the program does during the next seconds.
 
-    nothing is running  ─► the request starts its own profile ─► seconds ─► it ends
-    the program's runs  ─► the counters                       ─► seconds ─► its samples of that time; it continues
+    no profile running        ─► the request starts its own ─► seconds ─► it ends
+    the program's is running  ─► the counters               ─► seconds ─► its samples of that time; it continues
 
-The program notices neither. If it starts a profile itself in the meantime, the request's profile ends early and returns
-what it has.
+The program notices neither. If the program starts a profile itself in the meantime, the request's profile ends early
+and returns what it has.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _ENDING_SECONDS, _ENDING_TRIES = 0.02, 500
 
 
 def profile(query: Query) -> Step:
-    """``/debug/pprof/profile``: the next ``seconds``; with 0, what the program's own profile has so far."""
+    """``/debug/pprof/profile``: the next ``seconds``; with 0, what the program's own profile has recorded so far."""
     return _profile(query, lambda found: packed(found.to_pprof(), "profile.pb.gz"))
 
 
 def flamegraph(query: Query) -> Step:
-    """The same as an HTML page."""
+    """``/debug/pprof/profile``, but as an HTML page."""
     with_source = query.flag("source")
     return _profile(query, lambda found: page(found.to_pprof(), with_source))
 

@@ -4,8 +4,9 @@ applications.
     method, path, query ─► answer() ─┬─► Answer
                                      └─► Later(seconds, then) ─► then() ─► Answer, or Later again
 
-Nothing is raised: an error becomes an answer of one sentence. The exception is work on the background thread, which
-gives way when the process is about to fork and is called again (``spprof.serve.background``).
+Nothing is raised: an error becomes an answer of one sentence. The only exception is GaveWayError: work on the
+background thread gives way when the process is about to fork, and is called again afterwards
+(``spprof.serve.background``).
 """
 
 from __future__ import annotations
@@ -63,12 +64,12 @@ _NO_MEMORY = text(503, "there is not enough memory left to make this profile")
 
 
 def answer(method: str, path: str, query: str) -> Step:
-    """Answer a request. ``path``: as it was sent; ``query``: what follows "?", without the token."""
+    """Answer a request. ``path``: the path as sent; ``query``: the text after "?", without the token."""
     return _guarded(lambda: _answer(method, path, query))
 
 
 def index(method: str, address: str) -> Step:
-    """Answer a request for the page of links, whatever its own address is."""
+    """Answer a request for the page of links, whatever the page's own address is."""
     return _guarded(lambda: _index(method, address))
 
 
@@ -101,8 +102,8 @@ def _answer(method: str, path: str, query: str) -> Step:
 
 
 def _index(method: str, address: str) -> Answer:
-    """Return the page of links. If its address does not end with a slash, browsers resolve links relative to its
-    parent.
+    """Return the page of links. If the page's address does not end with a slash, browsers resolve its links relative to
+    the parent.
     """
     _need(method, "GET")
     last = address.rpartition("/")[2]

@@ -1,4 +1,6 @@
-"""The heap by path: as pprof, as the difference between two moments, as Go's old text format, as an HTML page."""
+"""The paths for the heap: as pprof, as the difference between two snapshots, in Go's old text format, or as an HTML
+page.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +34,17 @@ _TURN_SECONDS, _TURNS = 0.05, 600
 
 
 def heap(query: Query) -> Step:
-    """``/debug/pprof/heap``: live, allocated and peak memory and mappings; opens with live memory."""
+    """``/debug/pprof/heap``: live, allocated and peak memory and mappings; live memory is shown first."""
     return _heap(query, "heap.pb.gz", "")
 
 
 def allocs(query: Query) -> Step:
-    """``/debug/pprof/allocs``: the same; opens with everything ever allocated."""
+    """``/debug/pprof/allocs``: the same profile, but everything ever allocated is shown first."""
     return _heap(query, "allocs.pb.gz", ALLOC_SPACE.type)
 
 
 def flamegraph(query: Query) -> Step:
-    """The heap as an HTML page."""
+    """Return the heap as an HTML page."""
     with_source = query.flag("source")
     return _in_turn(lambda: page(_taken(), with_source), _TURNS)
 
@@ -97,7 +99,7 @@ def _taken() -> Profile:
 
 
 def _in_turn(work: Callable[[], Answer], turns: int) -> Step:
-    """Make snapshots one at a time, to limit the memory they need; other requests wait for their turn."""
+    """Make snapshots one at a time, to limit the memory that they need. Other requests wait for their turn."""
     try:
         claim = Claim(SNAPSHOT, _TURN_SECONDS)
     except RefusalError:

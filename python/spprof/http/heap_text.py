@@ -6,7 +6,8 @@
     #	0x1000012ab34cd	load	/app/module.py:12
 
 The values are already estimates, which ``heapprofile`` tells readers: they scale nothing. Interpreted code has no
-address. It gets one outside any process's address space, the same for a line as long as the process lives.
+address. It is given one outside any process's address space, and a line has the same address as long as the process
+lives.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def written(profile: Profile) -> bytes:
 
 
 def _with_objects(values: list[int]) -> list[int]:
-    """Readers reject bytes without objects, which rounding may produce."""
+    """Return at least one object for bytes: readers reject bytes without objects, which rounding may produce."""
     objects, space, live_objects, live_space = values
     return [objects or int(space > 0), space, live_objects or int(live_space > 0), live_space]
 

@@ -29,7 +29,7 @@ for (const link of document.links) {
 
 
 def page(mount: str, links: Iterable[tuple[str, str]]) -> Answer:
-    """Return the page. ``mount``: prefix of each link, relative to the page's address. ``links``: addresses with
+    """Return the page. ``mount``: prefix of each link, relative to the page's address. ``links``: addresses and their
     descriptions.
     """
     rows = "\n".join(f'<tr><td><a href="{mount}{link}">{link}</a></td><td>{words}</td></tr>' for link, words in links)

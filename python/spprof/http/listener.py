@@ -1,6 +1,6 @@
 """``spprof.listen()``: a Unix socket or a TCP port at which the running program can be queried.
 
-    client ──► the server's thread, made in C ─┬─► /stats, /stacks: answered without the GIL
+    client ──► the server's thread, in C ──────┬─► /stats, /stacks: answered without the GIL
                                                └─► a question ──► the background thread ──► endpoints ──► the answer
 
 Fork: neither thread exists while Python forks. A child does not listen until it calls ``listen()`` itself.
@@ -32,12 +32,12 @@ _TOKEN_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 _RANDOM_BYTES: Final = 16
 _NOTHING: Final = Answer(200, TEXT, b"")
 _NUMBERED: Final = 10
-"""Maximum number of sockets with one process id: each container that shares a folder counts from 1."""
+"""Maximum number of sockets for one process id. Containers that share a folder may use equal process ids."""
 
 
 class Listener:
-    """A place where this process listens, made by ``spprof.listen()``. It ends with ``close()``, with its ``with``
-    block, with the process, and in a forked child.
+    """A socket on which this process is listening, as returned by ``spprof.listen()``. It ends with ``close()``, with
+    its ``with`` block, with the process, and in a forked child.
     """
 
     def __init__(self, number: int, address: str, token: str | None) -> None:
@@ -53,11 +53,11 @@ class Listener:
 
     @property
     def token(self) -> str | None:
-        """The token that clients of a port must send; None for a Unix socket, which only answers its own user."""
+        """The token that clients of a port must send; None for a Unix socket, which answers only its own user."""
         return self._token
 
     def close(self) -> None:
-        """Stop listening there. Pending requests are still answered. Has no effect once closed, or in a child."""
+        """Stop listening there. Pending requests are still answered. Has no effect if closed, or in a forked child."""
         number, self._number = self._number, 0
         state = _state()
         with suppress(ValueError):
@@ -81,7 +81,7 @@ class Listener:
 
 
 class _State:
-    """The process's state. It survives if the program imports the package again."""
+    """The process's state. It survives even if the program imports the package again."""
 
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
@@ -95,7 +95,7 @@ _no_state = _State()
 
 
 def _state() -> _State:
-    """Return this process's state, cleared of what was inherited from its parent."""
+    """Return this process's state, without anything that was inherited from its parent."""
     found: _State = _engine.kept().setdefault("listeners", _no_state)
     if found.process != os.getpid():
         found.process = os.getpid()
@@ -106,13 +106,13 @@ def _state() -> _State:
 
 
 def listen(address: str | os.PathLike[str] | None = None, *, token: str | None = None) -> Listener:
-    """Listen for requests about this process, on a thread made in C that sleeps until a client connects.
+    """Listen for requests about this process, on a thread created in C that sleeps until a client connects.
 
     ``address``: None is a Unix socket in this user's runtime folder, where ``spprof ps``, ``top`` and the other verbs
     find the process; a text with a slash in it, or a path, is a Unix socket of that name; ``"127.0.0.1:6060"`` is a TCP
-    port, with 0 for any free one. ``token``: what clients of a port must send, 16 to 128 letters, digits, ``.``, ``_``,
-    ``~`` or ``-``; None: a random one is generated and printed to stderr. Unix sockets only answer this user and root,
-    and take no token.
+    port, with 0 for any free one. ``token``: the token that clients of a port must send, 16 to 128 letters, digits,
+    ``.``, ``_``, ``~`` or ``-``; None: a random token is generated and printed to stderr. Unix sockets answer only this
+    user and root, and accept no token.
 
     ValueError: the address or the token is invalid. OSError: the address is in use, or cannot be used. RuntimeError:
     there is no thread, no private folder, or this is a subinterpreter.
@@ -230,7 +230,7 @@ def _told(error: OSError, place: str, *, is_port: bool) -> Exception:
 
 
 def _hear() -> float:
-    """On the background thread: make a job of each request."""
+    """Create a job for each request. Runs on the background thread."""
     while True:
         asked = _engine.server_take()
         if asked is None:
@@ -303,11 +303,11 @@ def _after_fork() -> None:
 
 
 def count() -> int:
-    """Return at how many places this process listens."""
+    """Return the number of sockets on which this process is listening."""
     return len(_state().listeners)
 
 
 def close_all() -> None:
-    """Close every listener, as the process ends."""
+    """Close every listener when the process ends."""
     for one in list(_state().listeners):
         one.close()

@@ -1,4 +1,4 @@
-"""What the WSGI and ASGI applications share: parsing a request, checking its token, an answer's headers."""
+"""Code that the WSGI and ASGI applications share: it parses requests, checks tokens and makes headers."""
 
 from __future__ import annotations
 

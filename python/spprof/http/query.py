@@ -1,4 +1,4 @@
-"""The parameters of a request: what follows "?" in its address."""
+"""The parameters of a request: the text after "?" in its address."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Query:
 
 
 def _number(found: str) -> float | None:
-    """Parse decimal digits with at most one point; None: it is anything else."""
+    """Parse decimal digits with at most one point; None: the text is anything else."""
     digits = found.replace(".", "", 1)
     if not (digits.isascii() and digits.isdigit()) or len(digits) > _SHOWN_CHARACTERS:
         return None

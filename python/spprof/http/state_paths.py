@@ -1,5 +1,5 @@
-"""The state of the process and its threads by path: what ``spprof.listen()`` answers without the GIL, here answered
-with it.
+"""The paths for the state of the process and its threads. ``spprof.listen()`` answers these without the GIL; here they
+are answered with it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def prepare() -> None:
-    """Tell the engine, while the program is healthy, what it cannot find out when it answers by itself."""
+    """Give the engine, while the program is healthy, the facts that it cannot find out when it answers by itself."""
     _engine.set_state(title(), sys.version.partition(" ")[0], numbers.started_ns())
-    with suppress(OSError):  # the program uses every signal: /stacks will say so
+    with suppress(OSError):  # the program uses every signal, which /stacks will report
         _engine.prepare_stacks()
 
 
@@ -31,12 +31,14 @@ def stats(query: Query) -> Answer:
 
 
 def stacks(query: Query) -> Answer:
-    """``/stacks``: what each thread is doing, except the one that answers."""
+    """``/stacks``: what each thread is doing, except the answering thread."""
     _prepare_again()
     return Answer(200, TEXT, _engine.stacks_text())
 
 
 def _prepare_again() -> None:
-    """Prepare this process, which may be a worker forked since. A subinterpreter with its own GIL cannot be."""
+    """Prepare this process, which may be a worker that was forked since. A subinterpreter with its own GIL cannot be
+    prepared.
+    """
     with suppress(RuntimeError):
         prepare()

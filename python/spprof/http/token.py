@@ -1,4 +1,4 @@
-"""The token that a request must contain if users other than the program's own can send requests."""
+"""The token that a request must contain if users other than the program's own user can send requests."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def of_header(authorization: str) -> str:
 
 
 def is_right(wanted: str, *given: str) -> bool:
-    """Return whether one of the given texts is the token. The comparison takes the same time wherever they differ."""
+    """Return whether one of the given texts is the token. The time that the comparison takes does not depend on where
+    they differ.
+    """
     expected = wanted.encode("utf-8", "surrogatepass")
     found = [_compare_digest(expected, one.encode("utf-8", "surrogatepass")) for one in given]
     return True in found

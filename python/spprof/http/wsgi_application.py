@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def wsgi(*, token: str | None = None) -> Application:
     """Return a WSGI application that serves Go's paths (``/debug/pprof/heap`` and others) wherever it is mounted.
 
-    ``token``: what clients must send, as ``?token=…`` or in a header ``Authorization: Bearer …``. None: a random one is
-    generated and written to stderr. "": no token is needed, since the program itself controls access.
+    ``token``: the token that clients must send, as ``?token=…`` or in a header ``Authorization: Bearer …``. None: a
+    random token is generated and written to stderr. "": no token is needed, because the program itself controls access.
 
-    A worker's thread waits as long as a profile takes, which the server's time limit must allow. TypeError: the token
-    is not a str.
+    A worker's thread is occupied for as long as the profile takes; the server's timeout must allow this. TypeError: the
+    token is not a str.
     """
     wanted = chosen(token, "where spprof.http.wsgi() is mounted, at /")
 

@@ -1,12 +1,12 @@
-"""Decodes the bytes of ``profile.proto`` to a profile, ours or another tool's.
+"""Decodes the bytes of ``profile.proto`` to a profile, written by spprof or by another tool.
 
     bytes ─► messages by field ─► strings ─► mappings, functions ─► locations ─► samples
 
 Everything that a message refers to must exist. Every count is checked against the limit for a file (ITEMS_MAX), so
-memory and time stay in proportion to the file, even a hostile one. A frame without an address is interpreted code.
+memory and time stay in proportion to the file, even if it is hostile. A frame without an address is interpreted code.
 
-A profile has millions of stack entries and few locations: a regular expression splits the entries into their bytes, and
-each distinct entry is looked up once.
+A profile may have millions of stack entries but has few locations. A regular expression therefore splits the entries
+into their bytes, and each distinct entry is looked up once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Progress = Callable[[float], None]
 
 ITEMS_MAX = 1 << 26
-"""The most stack entries that a file may hold. Samples, locations and other messages count as MESSAGE_ITEMS each."""
+"""The maximum number of stack entries in a file. Samples, locations and other messages count as MESSAGE_ITEMS each."""
 
 MESSAGE_ITEMS = 16
 
@@ -57,7 +57,7 @@ _TWO_FLOATS = struct.Struct("<2d")
 
 def decode(data: bytes, progress: Progress | None = None, *, header_only: bool = False) -> Profile:
     """Return the profile in ``data``, uncompressed. ``progress`` is called with the share of the samples that have been
-    read. ``header_only``: leave out samples, and what they refer to.
+    read. ``header_only``: leave out the samples and everything to which they refer.
 
     WireError: it is not a profile; the message says what is wrong, without naming the file.
     """
@@ -89,7 +89,7 @@ def decode(data: bytes, progress: Progress | None = None, *, header_only: bool =
 
 
 def _by_field(data: bytes) -> tuple[dict[int, list[bytes]], Fields]:
-    """Return the repeated messages, by field, and the last value of every other field."""
+    """Return the repeated messages, grouped by field, and the last value of every other field."""
     repeated = (
         ProfileField.SAMPLE_TYPE,
         ProfileField.SAMPLE,
@@ -136,7 +136,7 @@ def _other_field(data: bytes, at: int, header: Fields) -> int:
 
 
 def _fields(message: bytes) -> Fields:
-    """Return the fields of a message in which none repeats: the last value of each counts."""
+    """Return the fields of a message in which no field repeats. If one does, its last value counts."""
     return dict(read_fields(message))
 
 
@@ -209,7 +209,7 @@ def _mappings(messages: list[bytes], strings: _Strings) -> tuple[list[Mapping], 
 
 
 def _functions(messages: list[bytes], strings: _Strings) -> dict[int, tuple[str, str]]:
-    """Return name and file by function id."""
+    """Return each function's name and file, keyed by function id."""
     functions: dict[int, tuple[str, str]] = {}
     for message in messages:
         fields = _fields(message)
@@ -267,7 +267,7 @@ def _nameless(address: int, mapping: int, mappings: list[Mapping]) -> Frame:
 
 
 class _Samples:
-    """Reads samples; what repeats among them is read once and shared."""
+    """Reads samples. Data that repeats among them is read once and shared."""
 
     def __init__(self, location_of: dict[int, int], value_count: int, strings: _Strings) -> None:
         self._index_of = _LocationIndex(location_of)
@@ -368,7 +368,7 @@ def _numbers(packed: bytes) -> list[bytes]:
 
 
 class _LocationIndex(dict[bytes, int]):
-    """The index of a location by the bytes of its id as stored in stacks."""
+    """The index of each location, keyed by the bytes of its id as stored in stacks."""
 
     def __init__(self, location_of: dict[int, int]) -> None:
         super().__init__()
@@ -383,8 +383,8 @@ class _LocationIndex(dict[bytes, int]):
 
 
 def _check_expansion(profile: Profile) -> None:
-    """Check the total number of frames: inlined calls multiply, but all stacks written out must stay within the limit
-    for a file.
+    """Check the total number of frames. Inlined calls multiply the frames, but the number of frames in all stacks
+    together must stay within the limit for a file.
     """
     frames = [len(location.frames) for location in profile.locations]
     if max(frames, default=1) == 1:

@@ -4,10 +4,10 @@
                               ├─► merged ─► stacks whose values are not all 0
     second ─► values ─────────┘
 
-Values may be negative: memory that was live at the first moment and is freed by the second. Samples have no labels: the
-same block has different ones at another moment (its age, its resident size, the process after a fork), and would appear
-twice. Without block sizes and a period, no interval is computed. There are no peaks: each profile has its own peak
-moment.
+Values may be negative: memory that was live in the first profile may have been freed by the second. Samples have no
+labels, because the labels of a block change over time (its age, its resident size, the process after a fork), so the
+block would appear twice. Without block sizes and a period, no interval is computed. There are no peaks, because the two
+profiles peaked at different times.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _KEPT = ("spprof: ", "python: ")
 
 
 def _plain(profile: Profile, sign: int) -> Profile:
-    """Return the profile with each value multiplied by ``sign``, without labels, serials, moments and comments."""
+    """Return the profile with each value multiplied by ``sign``, without labels, serials, moments or comments."""
     types = [one for one in profile.sample_types if one not in PEAK_TYPES]
     there = profile.with_types(types, profile.default_type)
     samples = [

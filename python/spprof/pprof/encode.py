@@ -1,10 +1,11 @@
 """Encodes a profile as the bytes of ``profile.proto``.
 
-Deterministic: the same profile gives the same bytes. Locations, mappings and functions are numbered from 1 in their
-order; strings are numbered in the order of their use. Anything that repeats (a location's number in a stack, a set of
-labels) is encoded once and then only joined, since a profile has millions of stack entries.
+The encoding is deterministic: the same profile gives the same bytes. Locations, mappings and functions are numbered
+from 1 in their order; strings are numbered in the order of their use. Anything that repeats (a location's number in a
+stack, a set of labels) is encoded once and then only joined, since a profile may have millions of stack entries.
 
-Names that no line or encoding could hold are written with escapes, as in all our files.
+Names with characters that do not fit in a line or cannot be encoded are written with escapes, as in all files that
+spprof writes.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def encode(profile: Profile) -> Iterator[bytes]:
 
 
 class _Strings:
-    """The string table: index by text. "" is 0."""
+    """The string table: the index of each text. "" is 0."""
 
     def __init__(self) -> None:
         self._index = {"": 0}
@@ -72,7 +73,7 @@ class _Strings:
 
 
 class _Functions:
-    """The function table: id by name and file."""
+    """The function table: the id of each pair of name and file."""
 
     def __init__(self, strings: _Strings) -> None:
         self._ids: dict[tuple[str, str], int] = {}
@@ -84,7 +85,8 @@ class _Functions:
         known = self._ids.get(key)
         if known is None:
             known = self._ids[key] = len(self._ids) + 1
-            # No system name: if it equals the name, go tool pprof mistakes "<module>" for the arguments of a template.
+            # The system name is left empty: if it equals the name, go tool pprof mistakes "<module>" for the arguments
+            # of a template.
             content = (
                 integer_field(FunctionField.ID, known)
                 + integer_field(FunctionField.NAME, self._strings[frame.function])

@@ -21,7 +21,8 @@ class SampleField:
 
     LOCATION, VALUE, LABEL = 1, 2, 3
     SERIALS, MOMENTS = 1000, 1001
-    """Our own: profile.proto has no such fields, and readers skip fields that they do not know."""
+    """Fields that only spprof writes: profile.proto does not have them, and readers skip fields that they do not know.
+    """
 
 
 class LabelField:

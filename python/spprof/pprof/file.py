@@ -1,4 +1,4 @@
-"""Profile files: opens, unpacks and reads them, with a one-line error for anything that is wrong.
+"""Opens, unpacks and reads profile files, and reports anything that is wrong in a one-line error.
 
 path ─► at most BYTES_MAX ─► gunzip, at most BYTES_MAX ─► decode ─► Profile
 """
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 BYTES_MAX = 1 << 28
-"""256 MiB: the maximum size of a file, compressed and uncompressed. A profile of a million stacks takes half of it."""
+"""256 MiB: the maximum size of a file, compressed and uncompressed. A profile of a million stacks takes half of that.
+"""
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -37,7 +38,7 @@ _LEVEL = 4
 
 def read_profile(path: str, progress: Callable[[float], None] | None = None, *, header_only: bool = False) -> Profile:
     """Read a pprof file, compressed with gzip or not. ``progress`` is called with the share that is done.
-    ``header_only``: leave out samples, and what they refer to.
+    ``header_only``: leave out the samples and everything to which they refer.
 
     ProfileError: the file cannot be opened, or is not a profile.
     """
@@ -65,7 +66,7 @@ def read_bytes(data: bytes, progress: Callable[[float], None] | None = None, *, 
     for magic, kind in _OTHER_KINDS.items():
         if data.startswith(magic):
             raise WireError(kind)
-    from spprof.pprof.decode import decode  # imports re, which writing does without
+    from spprof.pprof.decode import decode  # it imports re, which writing does not need
 
     try:
         return decode(data, progress, header_only=header_only)
@@ -74,7 +75,7 @@ def read_bytes(data: bytes, progress: Callable[[float], None] | None = None, *, 
 
 
 def written(profile: Profile) -> Iterator[bytes]:
-    """Yield the file in pieces, compressed with gzip. Deterministic: its header contains no time."""
+    """Yield the file in pieces, compressed with gzip. Deterministic, because its header contains no time."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     for piece in _joined(encode(profile)):
         yield packer.compress(piece)
@@ -82,7 +83,7 @@ def written(profile: Profile) -> Iterator[bytes]:
 
 
 def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Join pieces to a larger size: compressing tiny ones costs more than joining them."""
+    """Join pieces into larger ones, because compressing tiny pieces costs more than joining them."""
     kept: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -109,7 +110,7 @@ def _unpacked_zstd(data: bytes) -> bytes:
 
 
 def _unpacked(data: bytes, unpacker_of: Callable[[], Any], error: type[Exception], name: str) -> bytes:
-    """Unpack all members, one after the other. Never produce more than BYTES_MAX, whatever the file claims."""
+    """Unpack all gzip members, one after the other. Never produce more than BYTES_MAX, whatever the file claims."""
     pieces, size = [], 0
     for _ in range(_MEMBERS_MAX):
         unpacker = unpacker_of()

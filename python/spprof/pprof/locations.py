@@ -23,7 +23,7 @@ Stack = tuple[int, ...]
 
 
 class Locations:
-    """Numbers frames. Stacks share frames, so most frames are recognized as the same object."""
+    """Numbers frames. Stacks share frame objects, so most frames are recognized by identity."""
 
     def __init__(self, mappings: Mappings) -> None:
         self._mappings = mappings
@@ -34,7 +34,9 @@ class Locations:
         self._numbers: dict[Stack, int] = {}
 
     def stack_number(self, frames: tuple[Frame, ...]) -> int:
-        """Return the index in ``stacks`` of the stack with these frames; equal for frames that read the same."""
+        """Return the index in ``stacks`` of the stack with these frames. Stacks whose frames read the same have the
+        same index.
+        """
         known = self._index_of_object
         try:
             stack = tuple(map(known.__getitem__, map(id, frames)))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Mappings:
-    """Rows for the modules, and the row of an address."""
+    """Rows for the modules, and the lookup of the row for an address."""
 
     def __init__(self, modules: Sequence[ModuleRecord], program: str | None = None) -> None:
         program = os.path.realpath("/proc/self/exe") if program is None else program
@@ -29,7 +29,9 @@ class Mappings:
         self._modules = Modules(modules)
 
     def index_of(self, address: int) -> int:
-        """Return the row of the object that contains ``address``, the latest one loaded there; -1: none does."""
+        """Return the row of the object that contains ``address``, the latest one loaded there; -1: no object contains
+        it.
+        """
         module = self._modules.latest_at(address)
         return -1 if module is None else self._index[module]
 

@@ -1,20 +1,20 @@
-"""Merges several profiles: values of equal stacks and labels are added; blocks that several processes hold count once.
+"""Merges several profiles. Values of equal stacks and labels are added. Blocks that several processes hold count once.
 
     file 1, file 2, … ─► same sample types ─► locations and mappings unified by their content
                             │
       sample without serials├─► (stack, labels): values added
       sample with serials   ├─► each block by (process that allocated it, serial): counted once for all processes
-      values at the peak    └─► (stack, process that allocated): the largest of several processes
+      values at the peak    └─► (stack, process that allocated): the maximum over processes
 
-A block that was allocated before a fork is in the parent and in the children, as the same sample. A block that any of
-the files has is counted once: the result is the union of what is live anywhere. The total ever allocated at a stack
-only grows, and a child keeps the total that its parent had at the fork, so the largest of several files' totals for one
-process is the latest. Files of one process are added, as those of several runs are. Peaks are added, although each
-process has its own peak moment; what a child inherited is in its peak and in its parent's, and counts once, as the
-larger of the two.
+A block that was allocated before a fork is in the parent and in the children, as the same sample. A block that is in
+any of the files is counted once: the result is the union of all live blocks. The total allocated at a stack only grows,
+and a child keeps the total that its parent had at the fork. The largest of several files' totals for one process is
+therefore the latest. Several files of one process are added, like files of several runs. Peaks are added, although the
+processes peaked at different times. Memory that a child inherited is in the child's peak and in its parent's. It counts
+once, with the larger of the two values.
 
-If heap profiles differ in their sample types, as older ones without peaks do, only the types that all of them have are
-added.
+If heap profiles differ in their sample types, for example because older ones have no peaks, only the types that all of
+them have are added.
 
 If the files' periods differ, a sample that was drawn at its file's period gets that period as its ``rate``, so that
 intervals can still be computed.
@@ -56,9 +56,9 @@ if TYPE_CHECKING:
 
 
 def merged(profiles: Sequence[Profile], names: Sequence[str] = ()) -> Profile:
-    """Return the sum of one or more profiles. Time and period are those of the latest, comments those that all have in
-    common; the effects of full tables, pools and resident memory are summed up. ``names``: the names of their files,
-    for errors.
+    """Return the sum of one or more profiles. Time and period are those of the latest profile, and comments are those
+    that all have in common. The effects of full tables, pools and resident memory are added up. ``names``: the names of
+    the files, for error messages.
 
     ProfileError: their sample types differ.
     """
@@ -127,7 +127,7 @@ def _is_summed(comment: str) -> bool:
 
 
 class _Place(NamedTuple):
-    """The key that rows share if they become one."""
+    """The key of rows that are merged into one."""
 
     stack: Stack
     labels: Labels
@@ -142,7 +142,7 @@ class _Held(NamedTuple):
 
 
 class _Peak:
-    """Live memory at a stack, at the peaks of some processes."""
+    """Live memory of one stack, at the peaks of several processes."""
 
     __slots__ = ("_by_holder",)
 
@@ -150,7 +150,7 @@ class _Peak:
         self._by_holder: dict[int, dict[Labels, _Held]] = {}
 
     def meet(self, holder: int, labels: Labels, held: _Held) -> None:
-        """Add what a file of the process ``holder`` has."""
+        """Add the values from a file of the process ``holder``."""
         rows = self._by_holder.setdefault(holder, {})
         known = rows.get(labels)
         if known is not None:
@@ -160,34 +160,36 @@ class _Peak:
 
     @property
     def largest(self) -> dict[Labels, _Held]:
-        """The rows of the process that held the most."""
+        """The rows of the process with the largest values."""
         several = list(self._by_holder.values())
         return several[0] if len(several) == 1 else max(several, key=_by_bytes)
 
 
 def _by_bytes(rows: dict[Labels, _Held]) -> tuple[int, list[str]]:
-    """Sort key by bytes; among equals it always chooses the same, whatever the order of the files."""
+    """Return the sort key: bytes, then the other values, so that the choice among equals does not depend on the order
+    of the files.
+    """
     return sum(held.values[-1] for held in rows.values()), sorted(map(str, rows.items()))
 
 
 class _Block:
-    """A sampled block that several files may have."""
+    """A sampled block that may be in several files."""
 
     __slots__ = ("is_inherited", "place", "rate", "times", "values")
 
     def __init__(self) -> None:
         self.times: dict[int, int] = {}
-        """How often the files of each process have it."""
+        """The number of times that the files of each process contain it."""
         self.is_inherited = False
         self.place: _Place | None = None
         self.rate = 0
         self.values: tuple[float, ...] = ()
-        """The values that it stands for."""
+        """The values that it represents."""
 
     def meet(self, holder: int, place: _Place, rate: int, values: tuple[float, ...]) -> None:
-        """Add the block as a file of the process ``holder`` has it. If rates differ, the lowest applies: a process
-        that had to thin out its samples dropped others that this one stands for there, and the union has those from
-        other files.
+        """Add the block as it is in a file of the process ``holder``. If rates differ, the lowest applies. A process
+        that had to thin out its samples dropped some that this one stands for there, but the union has those samples
+        from other files.
         """
         self.times[holder] = self.times.get(holder, 0) + 1
         if self.place is None or rate < self.rate:
@@ -206,11 +208,11 @@ class _Sums:
         self._types = len(latest.sample_types)
         self._values: dict[_Place, list[int]] = {}
         self._peaks: dict[tuple[Stack, str | None], _Peak] = {}
-        """By the process that allocated, if its mark is known."""
+        """Keyed by the process that allocated, if its mark is known."""
         self._blocks: dict[tuple[int, int], _Block] = {}
-        """By the mark of the process that allocated them, and serial number."""
+        """Keyed by the mark of the process that allocated the block, and the block's serial number."""
         self._ever: dict[tuple[Stack, str], dict[int, list[int]]] = {}
-        """Everything that a process has ever allocated at a stack, according to the files of each process."""
+        """Everything that a process has allocated at a stack so far, according to the files of each process."""
         self._names: dict[str, int] = {}
         """The marks of all processes that the files name."""
         self.marks: dict[str, int] = {}
@@ -300,8 +302,8 @@ class _Sums:
         return rows
 
     def _freed_rows(self, live: list[Sample]) -> list[Sample]:
-        """Return what labelled processes have allocated beyond what is live: at each stack, the largest total of any
-        process's files.
+        """Return what labelled processes have allocated beyond their live memory. At each stack, the largest total in
+        any process's files counts.
         """
         left: dict[tuple[Stack, str], list[int]] = {}
         for key, tellers in self._ever.items():
@@ -319,12 +321,12 @@ class _Sums:
         return rows
 
     def _name(self, name: str, mark: int) -> str:
-        """Return a name for the process that no other process has here."""
+        """Return a name for the process that no other process has in this sum."""
         known = next((one for one, its in self._names.items() if its == mark), None)
         return known or free_name(name, mark, self._names)
 
     def _labels(self, labels: Labels, profile: Profile) -> Labels:
-        """Return the labels, with the rate that only the period gave before."""
+        """Return the labels, with an explicit rate if it was given only by the period."""
         keys = {label.key for label in labels}
         if profile.period == self._period or not profile.is_heap or BLOCK_SIZE not in keys or DRAWN_AT in keys:
             return labels
@@ -332,8 +334,8 @@ class _Sums:
 
 
 def _renamed(labels: Labels, names: dict[str, str]) -> tuple[Labels, str | None]:
-    """Return the labels with their process's name in the sum, and that name; None if there is no process with a known
-    mark.
+    """Return the labels with the process's name in the sum, and that name. The name is None if there is no process with
+    a known mark.
     """
     name = name_in(labels)
     found = names.get(name) if name is not None else None

@@ -20,7 +20,7 @@ _PREFIX = "pool_"
 
 
 def comments(pools: Iterable[MemoryPool]) -> dict[str, str]:
-    """Return the comments of a file, by key."""
+    """Return the comments of a file, as pairs of key and text."""
     return {f"{_PREFIX}{pool.library}_{pool.allocator}": str(pool.bytes) for pool in pools}
 
 
@@ -37,7 +37,7 @@ def pools_of(profile: Profile) -> Pools:
 
 
 def summed(several: Iterable[Pools]) -> Pools:
-    """Return the pools of merged profiles: each process has its own."""
+    """Return the pools of merged profiles. Each process has its own pools."""
     totals: dict[tuple[str, str], int] = {}
     for pools in several:
         for pool in pools:

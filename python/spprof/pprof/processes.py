@@ -1,11 +1,11 @@
-"""The processes behind the samples of a heap profile: a forked process holds blocks that another one allocated.
+"""The processes behind the samples of a heap profile. A forked process may hold blocks that another process allocated.
 
-comments  pid: 4712                 the process whose file it is; absent if there are several
+comments  pid: 4712                 the process that the file describes; absent if there are several
           process: 4711 9c0e…       a process that samples belong to, and its mark: ids are reused, but marks are drawn
           process: 4712 17d3…       at random
           program: 4712 4711 a.py   its parent, and what it ran; one comment for each of several processes
-labels    pid = 4711                who allocated; absent: the process whose file it is
-          parent_pid = 4700         the parent, beside the pid of a file's own process
+labels    pid = 4711                the process that allocated; absent: the one that the file describes
+          parent_pid = 4700         the parent, next to the pid of the process that the file describes
           born = before fork        inherited
 serials   7, 12                     which of the blocks that 4711 allocated these are
 """
@@ -30,13 +30,14 @@ class Lineage(NamedTuple):
     """The process of a snapshot, and its ancestors by fork."""
 
     processes: tuple[tuple[int, int], ...] = ()
-    """Ids and marks, the oldest first, each forked by the one before; this process is the last."""
+    """Ids and marks, the oldest process first. Each process was forked by the one before it; the last is this process.
+    """
     forked_serial: int = 0
-    """The last serial number at this process's latest fork; 0: it never forked."""
+    """The last serial number before this process's latest fork; 0: it never forked."""
 
     @property
     def has_relatives(self) -> bool:
-        """Whether another process may hold blocks of this one, or has allocated some of its blocks."""
+        """True if another process may hold blocks of this one, or has allocated some of this one's blocks."""
         return len(self.processes) > 1 or self.forked_serial > 0
 
     @property
@@ -46,7 +47,7 @@ class Lineage(NamedTuple):
         return [free_name(str(pid), mark, named) for pid, mark in self.processes]
 
     def comments(self) -> list[tuple[str, str]]:
-        """Return the comments for the process whose file it is, and for the marks of the processes."""
+        """Return the comments for the process that the file describes, and for the marks of the processes."""
         names = self.names
         known = [(name, mark) for name, (_, mark) in zip(names, self.processes)]
         return [(_OWN, names[-1]), *process_comments(known)] if names else []
@@ -66,18 +67,20 @@ def free_name(name: str, mark: int, named: dict[str, int]) -> str:
 
 
 def pid_label(name: str) -> Label:
-    """Return the label for allocations of that process: a number, by which viewers can select, if it is one."""
+    """Return the label for allocations of that process. It is a number if the name is one, because viewers can select
+    by numbers.
+    """
     number = whole_number(name)
     return Label(PID, None, number) if number is not None and number >= 0 else Label(PID, name)
 
 
 def name_in(labels: Iterable[Label]) -> str | None:
-    """Return the name of the process that allocated a sample with these labels; None if they do not say."""
+    """Return the name of the process that allocated a sample with these labels; None if the labels do not name it."""
     return next((label.text or str(label.number) for label in labels if label.key == PID), None)
 
 
 def name_of_process(labels: Iterable[Label]) -> str:
-    """Like ``name_in``, in words and for any sample."""
+    """Return the same as ``name_in``, but in words and for any sample."""
     name = name_in(labels)
     return "process unknown" if name is None else f"process {name}"
 
@@ -95,19 +98,19 @@ class Program(NamedTuple):
 
 
 def program_note(pid: int, parent: int, name: str) -> dict[str, str]:
-    """Return the comment for the file of a process."""
+    """Return the comment for the file of one process."""
     return {_PROGRAM: f"{pid} {parent} {name}"}
 
 
 def program_comments(profiles: Iterable[Profile]) -> list[tuple[str, str]]:
-    """Return the comments on the programs of several files."""
+    """Return the comments about the programs of several files."""
     start = f"{_PROGRAM}: "
     texts = {text[len(start) :]: None for one in profiles for text in one.comments if text.startswith(start)}
     return [(_PROGRAM, text) for text in texts]
 
 
 def programs_of(profile: Profile) -> dict[str, Program]:
-    """Return what is known about each process, by its id; nothing for a reused id."""
+    """Return what is known about each process, keyed by its id; nothing for a reused id."""
     found: dict[str, list[Program]] = {}
     for _, text in program_comments([profile]):
         pid, _, rest = text.partition(" ")
@@ -138,8 +141,8 @@ def marks_of(profile: Profile) -> dict[str, int]:
 
 
 def with_own_process(profile: Profile) -> Profile:
-    """Return the profile with each sample labelled with its process: samples without that label belong to the process
-    whose file it is.
+    """Return the profile with each sample labelled with its process. Samples without that label belong to the process
+    that the file describes.
     """
     own = profile.note(_OWN)
     if own is None:
@@ -154,13 +157,13 @@ def with_own_process(profile: Profile) -> Profile:
 
 
 def with_processes_apart(profiles: list[Profile]) -> list[Profile]:
-    """Return the profiles, labelled with their processes if there are several: their sum then still shows who
-    allocated.
+    """Return the profiles. If there are several, their samples are labelled with their processes, so that the sum still
+    shows which process allocated.
     """
     owners = {profile.note(_OWN) for profile in profiles}
     return list(map(with_own_process, profiles)) if len(owners) > 1 else profiles
 
 
 def own_mark(profile: Profile) -> int | None:
-    """Return the mark of the process whose file it is; None for several processes, and for other tools' files."""
+    """Return the mark of the process that the file describes; None for several processes or another tool's file."""
     return marks_of(profile).get(profile.note(_OWN) or "")

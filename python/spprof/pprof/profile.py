@@ -1,13 +1,13 @@
-"""A profile in memory, whatever it was made from: a snapshot, a file of ours or of another tool.
+"""A profile in memory, whatever its source: a snapshot, or a file written by spprof or another tool.
 
     samples ──► stack: locations, leaf first ──► frames (several if calls were inlined)
       │                                    └───► mapping: the object that contains the address
       ├──► values: one for each sample type
       └──► labels: thread, bytes (block size), rate, anything that a tool adds
 
-Reports, differences, merges and conversions work on this and on nothing else. Heap profiles have the sample types of
-HEAP_COLUMNS, those of other tools only HEAP_TYPES; their values are estimates, already scaled up from the samples. CPU
-profiles have SAMPLES and one of TIMES.
+Reports, differences, merges and conversions work only on this. Heap profiles have the sample types of HEAP_COLUMNS,
+those of other tools only HEAP_TYPES; their values are estimates, already scaled up from the samples. CPU profiles have
+SAMPLES and one of TIMES.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ValueType(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The name of a sample type in reports. They offer a choice of groups and a choice of measures."""
+    """The name of a sample type in reports, which offer a choice of groups and a choice of measures."""
 
     group: str
     """What is measured: ``"in use"``, ``"allocated"``; ``""`` if there is nothing to choose."""
@@ -62,13 +62,15 @@ RESIDENT_SPACE = ValueType("resident_space", "bytes")
 
 ALLOC_TYPES = (ALLOC_OBJECTS, ALLOC_SPACE)
 HEAP_TYPES = (*ALLOC_TYPES, INUSE_OBJECTS, INUSE_SPACE)
-"""The sample types of a heap profile, in the order in which Go writes them."""
+"""The sample types of a heap profile, in the order that Go uses."""
 
 PEAK_TYPES = (PEAK_OBJECTS, PEAK_SPACE)
-"""The sample types of the heap at its largest, after the others; after ALLOC_TYPES alone in a file of a peak."""
+"""The sample types of the heap at its largest. They follow the others; in the file of a peak, they follow ALLOC_TYPES
+only.
+"""
 
 MAPPED_TYPES = (MAPPED_OBJECTS, MAPPED_SPACE)
-"""The sample types of what the program has mapped itself, after the others, if mappings were followed."""
+"""The sample types of the program's own mappings. They follow the others, if mappings were followed."""
 
 HEAP_COLUMNS = {
     ALLOC_OBJECTS: Column("allocated", "objects", "count"),
@@ -90,7 +92,8 @@ VIEWS = {
     "mapped": (MAPPED_SPACE,),
     "resident": (RESIDENT_SPACE,),
 }
-"""Users' names for a heap profile's sample types of bytes: ours, which are Go's, and those of ddtrace."""
+"""The names that users may give for a heap profile's sample types of bytes: ours, which are Go's, and those of ddtrace.
+"""
 
 SAMPLES = ValueType("samples", "count")
 TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nanoseconds")}
@@ -100,10 +103,10 @@ THREAD, THREAD_ID = "thread", "thread_id"
 """Keys of the labels of a CPU profile: the thread's name, and the kernel's id for it."""
 
 PROFILER_BYTES = "profiler_bytes"
-"""Key of the comment with what the profiler itself holds, of which there are no samples."""
+"""Key of the comment about the memory that the profiler itself holds. There are no samples of it."""
 
 LONGEST_RATE = "longest_rate"
-"""Key of the comment with the longest mean bytes between samples, if that is not the period."""
+"""Key of the comment with the longest sampling interval (mean bytes between samples), if that is not the period."""
 
 BLOCK_SIZE, DRAWN_AT, RESIDENT = "bytes", "rate", "resident"
 """Keys of the labels of a heap profile: a block's size; the mean bytes between samples at which it was drawn, if that
@@ -111,13 +114,13 @@ is not the period; and how much of it is in memory, if not all.
 """
 
 AGE = "age"
-"""Key of the label with the least age of a block or mapping, in seconds: the beginning of a band of ages."""
+"""Key of the label with the minimum age of a block or mapping, in seconds: the beginning of an age band."""
 
 MAPPING, MAPPED_PATH = "mapping", "path"
 """Keys of the labels of a mapping: its kind, which distinguishes it from a block, and the mapped file."""
 
 PID, BORN, BEFORE_FORK = "pid", "born", "before fork"
-"""Labels in the heap profile of a process that has forked, or was forked: the process that allocated, and the mark of
+"""Labels in the heap profile of a process that has forked or was forked: the process that allocated, and the mark of
 inherited blocks.
 """
 
@@ -126,7 +129,7 @@ UNKNOWN_TYPE = ValueType("", "")
 
 
 def column_of(value_type: ValueType) -> Column:
-    """Return the name of a sample type in reports, ours or another tool's."""
+    """Return the name of a sample type in reports. The type may be spprof's or another tool's."""
     return HEAP_COLUMNS.get(value_type) or Column("", value_type.type, value_type.unit)
 
 
@@ -162,7 +165,7 @@ class Label(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Moments of the values at the peak, which sum up many samples that are no longer known one by one."""
+    """Moments of the values at the peak. They sum up many samples that are no longer known individually."""
 
     samples: int
     """The number of samples."""
@@ -183,7 +186,7 @@ class Sample(NamedTuple):
     """One for each sample type."""
     labels: tuple[Label, ...] = ()
     serials: tuple[int, ...] = ()
-    """For each block that another process may hold too, its number in the process that allocated it."""
+    """For each block that another process may also hold, its number in the process that allocated it."""
     moments: Moments | None = None
     """For the values at the peak; None if there are none, or if it is unknown how they were sampled."""
 
@@ -197,7 +200,7 @@ class Profile:
     samples: list[Sample] = field(default_factory=list)
     mappings: list[Mapping] = field(default_factory=list)
     default_type: str = ""
-    """The type that viewers show first; "": none is named."""
+    """The type that viewers show first; "": the file names none."""
     period_type: ValueType = UNKNOWN_TYPE
     period: int = 0
     """For a heap profile, the mean bytes between samples; 1 = every allocation. 0 = unknown."""
@@ -207,7 +210,9 @@ class Profile:
 
     @cached_property
     def default_index(self) -> int:
-        """Index of the sample type that is shown first: the one that the file names, else the last one with values."""
+        """Index of the sample type that is shown first: the one that the file names or, if it names none, the last one
+        with values.
+        """
         for index, value_type in enumerate(self.sample_types):
             if value_type.type == self.default_type:
                 return index
@@ -227,7 +232,7 @@ class Profile:
 
     @property
     def is_heap(self) -> bool:
-        """Whether the values are those of a heap profile, with bytes and objects in use or at the peak."""
+        """True if the values are those of a heap profile, with bytes and objects in use or at the peak."""
         types = self.sample_types
         return (INUSE_SPACE in types and INUSE_OBJECTS in types) or (PEAK_SPACE in types and PEAK_OBJECTS in types)
 
@@ -239,7 +244,7 @@ class Profile:
 
     @property
     def has_counts(self) -> bool:
-        """Whether the number of samples behind each value is known."""
+        """True if the number of samples behind each value is known."""
         return SAMPLES in self.sample_types
 
     @cached_property
@@ -252,7 +257,7 @@ class Profile:
         return tuple(chain.from_iterable(map(self.frames_by_location.__getitem__, stack)))
 
     def with_types(self, types: Sequence[ValueType], default_type: str) -> Profile:
-        """Return the profile with only these of its sample types, and the samples that have values of them."""
+        """Return the profile with only the given sample types, and only the samples that have values of these types."""
         if self.sample_types == tuple(types):
             return self
         places = [self.sample_types.index(value_type) for value_type in types]
@@ -265,19 +270,21 @@ class Profile:
         return replace(self, sample_types=tuple(types), samples=samples, default_type=default_type)
 
     def with_notes(self, notes: dict[str, str]) -> Profile:
-        """Return the profile with more comments: ``key: text``."""
+        """Return the profile with additional comments: ``key: text``."""
         added = tuple(f"{key}: {text}" for key, text in notes.items())
         return replace(self, comments=self.comments + added) if added else self
 
     @property
     def profiler_bytes(self) -> int:
-        """Estimated bytes that the profiler itself held; no value includes them."""
+        """Estimated bytes that the profiler itself held. No value includes them."""
         text = self.note(PROFILER_BYTES) if self.is_heap else None
         return max(whole_number(text) or 0, 0)
 
     @property
     def longest_rate(self) -> int:
-        """For a heap profile, the longest mean bytes between samples that was in force; 0: always every allocation."""
+        """For a heap profile, the longest sampling interval that was in force, in mean bytes between samples; 0: every
+        allocation was sampled at all times.
+        """
         text = self.note(LONGEST_RATE) if self.is_heap else None
         return max(whole_number(text) or 0, self.period if self.period > 1 else 0)
 

@@ -1,4 +1,4 @@
-"""The resident memory of a process, as comments of a file; added up for several files that are merged.
+"""The resident memory of a process, as comments of a file. If several files are merged, it is added up.
 
 measured ─► ResidentMemory ─► comments "resident_rss: 363921408", "resident_part_files: 9437184", … ─► Residency
 """
@@ -32,16 +32,16 @@ _NUMBERS = {
     "threads": "threads",
     "heaps": "malloc_heaps",
 }
-"""Comments, without their prefix, and the attribute that each holds."""
+"""Names of comments, without their prefix, and the attributes whose values they hold."""
 
 _OF_CGROUP = ("cgroup_bytes", "cgroup_limit_bytes")
 _OF_SUMS = ("pss_bytes", "lazy_free_bytes")
-"""Not measured if a region is large: in a file without them, they are unknown."""
+"""These are not measured if a region is large. If a file lacks them, they are unknown."""
 _MEASURED, _MISSING = "measured", "missing"
 _UNCLAIMED_KEPT = 5
 
 _NOTABLE = 16 << 20
-"""The least size in bytes of a part that is worth a remedy."""
+"""The minimum size in bytes of a part that is worth a remedy."""
 _HEAPS_USUAL = 4
 _REMEDIES = {
     "python_objects": "drop references to objects; gc.collect() frees those that refer only to each other",
@@ -49,17 +49,17 @@ _REMEDIES = {
     "thread_stacks": "end threads: until its thread ends, a stack keeps the pages that it has touched. "
     "threading.stack_size(N) limits the stacks of threads that start later",
 }
-"""Remedies for parts that do not depend on numbers."""
+"""Remedies for parts that do not depend on any numbers."""
 
 
 class Residency(NamedTuple):
-    """The memory of the process in a file; for a merged file, of all its processes."""
+    """The resident memory of the process that a file describes; for a merged file, of all its processes."""
 
     memory: ResidentMemory
     measured: int = 1
-    """The number of files that it sums up."""
+    """The number of files that were added up."""
     missing: int = 0
-    """The number of other merged files, which have no such data."""
+    """The number of other merged files, which do not have this data."""
 
 
 def parts_of(sizes: Mapping[str, int], returnable: int, heaps: int) -> tuple[ResidentPart, ...]:
@@ -77,7 +77,7 @@ def _remedy(name: str, size: int, returnable: int, heaps: int) -> str | None:
 
 
 def _of_malloc(returnable: int, heaps: int) -> str:
-    if not heaps:  # another malloc than libc's, which does not report it
+    if not heaps:  # a malloc other than libc's, which does not report it
         return "spprof.memprof.trim() makes malloc release what it can; this malloc does not report how much that is"
     share = f"; malloc has {heaps} heaps: MALLOC_ARENA_MAX=2 limits it to two" if heaps > _HEAPS_USUAL else ""
     return (
@@ -90,7 +90,7 @@ def _of_malloc(returnable: int, heaps: int) -> str:
 
 
 def comments(residency: Residency | None) -> dict[str, str]:
-    """Return the comments of a file, by key; empty if nothing is known."""
+    """Return the comments of a file, as pairs of key and text; empty if nothing is known."""
     if residency is None:
         return {}
     memory = residency.memory
@@ -105,12 +105,12 @@ def comments(residency: Residency | None) -> dict[str, str]:
 
 
 def _one_word(name: str) -> str:
-    """Return the name without the separator of the list of regions."""
+    """Return the name without the character that separates regions in the list."""
     return visible(name, ";")
 
 
 def residency_of(profile: Profile) -> Residency | None:
-    """Return what the comments of a heap profile say; None if nothing."""
+    """Return the data in the comments of a heap profile; None if there is none."""
     if not profile.is_heap:
         return None
     texts: dict[str, str] = {}
@@ -151,8 +151,9 @@ def is_residency(comment: str) -> bool:
 
 
 def summed(several: Iterable[Residency | None]) -> Residency | None:
-    """Return the sum over merged files. Pages that processes share count for each of them in RSS, and once in PSS. The
-    usage of a control group is kept only if all have the same limit, and so most likely the same group.
+    """Return the sum over merged files. Pages that processes share are counted for each process in RSS, but only once
+    in PSS. The usage of a control group is kept only if all files have the same limit, and so most likely belong to the
+    same group.
     """
     every = list(several)
     found = [one for one in every if one is not None]

@@ -1,13 +1,13 @@
-"""A series of snapshots of one process, as recorded in files, and what was live at each of them.
+"""A series of snapshots of one process, as recorded in files, and the live memory at each snapshot.
 
-    000000 ◄─ 000002 ◄─ 000003      number 0 is whole; the file of every other one refers to another and holds only the
+    000000 ◄─ 000002 ◄─ 000003      number 0 is whole; every other file refers to another one and holds only the
        ├─ 000001                    rows of stacks that changed since
        └─ 000004 ◄─ 000005
 
     file ─► rows by stack ─┬─► state: the reference's rows, with those of changed stacks replaced and those of stacks
     state of its reference ┘   that are gone left out; mappings come from the file alone
 
-The rows of a stack that did not change are the same objects in all states. Locations have one numbering for all files.
+The rows of an unchanged stack are the same objects in all states. Locations are numbered once for all files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _BEHIND_RATE = (RESIDENT, ALLOCATED_BY)
-"""Labels that writers put after the rate."""
+"""Labels that writers put after the rate label."""
 
 
 class Entry(NamedTuple):
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
     path: str
     number: int
     reference: int
-    """The snapshot that it builds on; WHOLE for none."""
+    """The number of the snapshot that it builds on; WHOLE for none."""
     monotonic_ms: int
     time_ns: int
     """Wall clock."""
@@ -56,17 +56,17 @@ class LeftOut(NamedTuple):
 
 
 class State(NamedTuple):
-    """The memory of a process at a moment."""
+    """The memory of a process at one snapshot."""
 
     entry: Entry
     header: Profile
-    """Types, period, comments and times; no rows, and nothing that rows refer to."""
+    """Types, period, comments and times. It has no rows, and nothing to which rows refer."""
     stacks: dict[int, Rows]
-    """Rows by the id of their stack. Blocks have the label DRAWN_AT even if it equals the period, since the period
-    changes.
+    """Rows, keyed by the id of their stack. Blocks have the label DRAWN_AT even if it equals the period, since the
+    period changes.
     """
     mapped: Rows
-    """Rows without such an id."""
+    """Rows without a stack id."""
 
 
 class Series:
@@ -79,7 +79,7 @@ class Series:
         self.left_out: list[LeftOut] = []
         self._entries = {entry.number: entry for entry in sorted(entries, key=lambda entry: entry.number)}
         self.locations: dict[Location, int] = {}
-        """Everything that rows refer to, in the order of the numbers; ``mappings`` likewise."""
+        """Everything to which rows refer, in numerical order; ``mappings`` likewise."""
         self.mappings: dict[Mapping, int] = {}
         self._labels: dict[tuple[Labels, int], Labels] = {}
         self._leave_out_orphans()
@@ -90,7 +90,7 @@ class Series:
         return list(self._entries.values())
 
     def latest(self, up_to: Callable[[Entry], bool] | None = None) -> State | None:
-        """Return the state at the last snapshot for which ``up_to`` is true; None if there is none that can be read."""
+        """Return the state at the last readable snapshot for which ``up_to`` is true; None if there is none."""
         while True:
             wanted = [entry for entry in self._entries.values() if up_to is None or up_to(entry)]
             if not wanted:
@@ -116,8 +116,8 @@ class Series:
             yield state
 
     def _state(self, entry: Entry) -> State | None:
-        """Return the state at ``entry``, from as few files as it needs; None: one of them is damaged and is now left
-        out.
+        """Return the state at ``entry``, reading as few files as possible. None: one of the files is damaged and is now
+        left out.
         """
         chain = [entry]
         while chain[-1].reference != WHOLE:
@@ -159,7 +159,7 @@ class Series:
         return State(entry, header, rows, mapped)
 
     def _rows(self, profile: Profile) -> tuple[dict[int, Rows], Rows]:
-        """Return the rows of a file by the id of their stack, and the rows that have none."""
+        """Return the rows of a file, keyed by the id of their stack, and the rows that have no stack id."""
         mappings = [self.mappings.setdefault(mapping, len(self.mappings)) for mapping in profile.mappings] + [-1]
         renumbered = []
         for location in profile.locations:
@@ -181,7 +181,7 @@ class Series:
         return {number: tuple(rows) for number, rows in found.items() if number is not None}, mapped
 
     def _parted(self, labels: Labels, period: int) -> tuple[int | None, Labels]:
-        """Return the id of the stack, and the other labels, with the rate that only the period gave before."""
+        """Return the stack's id, and the other labels, with an explicit rate if only the period gave it."""
         number, others = None, labels
         for place, label in enumerate(labels):
             if label.key == STACK and label.text is None:
@@ -194,7 +194,7 @@ class Series:
 
     def _leave_out(self, entry: Entry, reason: str) -> None:
         del self._entries[entry.number]
-        if os.path.lexists(entry.path):  # otherwise the writer, still recording, has removed it
+        if os.path.lexists(entry.path):  # otherwise the writer, which is still recording, has removed it
             self.left_out.append(LeftOut(os.path.basename(entry.path), reason))
         self._leave_out_orphans()
 
@@ -217,7 +217,7 @@ def _with_rate(labels: Labels, period: int) -> Labels:
 
 
 def _retyped(stacks: dict[int, Rows], old: tuple[ValueType, ...], new: tuple[ValueType, ...]) -> dict[int, Rows]:
-    """Return a copy of ``stacks`` with the values of the types ``new``; 0 for a type that was missing."""
+    """Return a copy of ``stacks`` with the values of the types ``new``. A missing type has the value 0."""
     if old == new:
         return dict(stacks)
     places = [old.index(one) if one in old else len(old) for one in new]
@@ -228,5 +228,5 @@ def _retyped(stacks: dict[int, Rows], old: tuple[ValueType, ...], new: tuple[Val
 
 
 def _reason(error: ProfileError, path: str) -> str:
-    """Return what is wrong with the file at ``path``, without its name."""
+    """Return what is wrong with the file at ``path``, without the file's name."""
     return str(error).removeprefix(f"{visible(path)}: ")

@@ -1,6 +1,6 @@
 """The contents of a folder: the series of snapshots in it, and other profiles.
 
-names ─► headers of the files that may be of a series ─► by mark ─► one file for each number ─► Series
+names ─► headers of the files that may belong to a series ─► by mark ─► one file per number ─► Series
                                         └─► no series: a separate profile
 """
 
@@ -37,13 +37,13 @@ class Folder(NamedTuple):
     profiles: list[str]
     """Paths of profiles that belong to no series; their contents have not been read."""
     left_out: list[LeftOut]
-    """Unusable files, besides those that each series has left out."""
+    """Unusable files, in addition to those that each series has left out."""
     others: list[str]
     """Names of files that are not profiles."""
 
     @property
     def left_out_text(self) -> str:
-        """A text that names every file that is not used, some with the reason; "" if all are used."""
+        """A text that names every unused file, some with the reason; "" if all are used."""
         told = [f"{visible(one.name)} ({visible(one.reason)})" for one in self.all_left_out]
         if self.others:
             count = len(self.others)
@@ -57,7 +57,7 @@ class Folder(NamedTuple):
 
 
 def list_of(told: Sequence[str]) -> str:
-    """Format a list: its first items, and how many more there are."""
+    """Format a list: its first items, and the number of further ones."""
     return ", ".join(told[:_TOLD_MAX]) + (f" and {len(told) - _TOLD_MAX} more" if len(told) > _TOLD_MAX else "")
 
 
@@ -76,7 +76,7 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
             header = read_profile(name.path, header_only=True)
             stamp = stamp_of(header)
         except ProfileError as error:
-            if os.path.lexists(name.path):  # otherwise the writer, still recording, has removed it
+            if os.path.lexists(name.path):  # otherwise the writer, which is still recording, has removed it
                 reason = str(error).removeprefix(f"{visible(name.path)}: ")
                 found.left_out.append(LeftOut(os.path.basename(name.path), reason))
             continue
@@ -96,7 +96,7 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
 
 
 def _leave_superseded_out(folder: Folder) -> None:
-    """Leave out trigger files of processes that have other files: added up, their data would count twice."""
+    """Leave out trigger files of processes that have other files, whose data would otherwise count twice."""
     stems = [os.path.join(folder.path, one.stem) for one in folder.series]
     for path, other in trigger_names.superseded(folder.profiles, stems, _time_of).items():
         folder.profiles.remove(path)
@@ -113,8 +113,8 @@ def _time_of(path: str) -> int:
 
 
 def _series(mark: str, files: Sequence[_Found], left_out: list[LeftOut]) -> Series:
-    """Return the series of the files with one mark. If several files have one number, prefer the one whose name has
-    that number, then the whole one.
+    """Return the series of the files with one mark. If several files have the same number, prefer the one whose name
+    has that number, then the whole one.
     """
     stems = [name.stem for name, _ in files]
     stem = max(stems, key=lambda one: (stems.count(one), one))

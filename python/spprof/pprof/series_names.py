@@ -12,7 +12,7 @@ import os
 from spprof.records import NamedTuple
 
 WHOLE_SUFFIX, CHANGES_SUFFIX = ".pb.gz", ".changes.gz"
-"""Suffixes of the names of whole snapshots, and of those that hold changes."""
+"""Suffixes of the names of whole snapshots, and of files that hold changes."""
 
 DIGITS_LEAST = 6
 
@@ -31,15 +31,15 @@ class Listing(NamedTuple):
     """The contents of a folder."""
 
     named: list[SeriesName]
-    """By stem and number."""
+    """Keyed by stem and number."""
     profiles: list[str]
-    """Paths of the other files with names of profiles."""
+    """Paths of the other files whose names are those of profiles."""
     others: list[str]
     """Names of other files. Hidden files and folders are not listed: writers keep unfinished files there."""
 
 
 def listing(folder: str) -> Listing:
-    """Return the contents of ``folder``, by names alone. OSError: it cannot be listed."""
+    """Return the contents of ``folder``, judging by names alone. OSError: it cannot be listed."""
     found = Listing([], [], [])
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -57,7 +57,7 @@ def listing(folder: str) -> Listing:
 
 
 def _parted(name: str) -> tuple[str, int]:
-    """Return stem and number of a series file; an empty stem if the name is not that of one."""
+    """Return the stem and the number of a series file. The stem is empty if the name is not that of a series file."""
     suffix = next((one for one in (WHOLE_SUFFIX, CHANGES_SUFFIX) if name.endswith(one)), None)
     if suffix is None:
         return "", 0

@@ -1,7 +1,7 @@
-"""Marks the place of a file in a series of snapshots: comments and labels that no other file has.
+"""Marks the position of a file in a series of snapshots, with comments and labels that no other file has.
 
-comment series: <mark> <number> <reference>      the series; the snapshot; the snapshot it builds on, -1: it is whole
-comment monotonic_ms: <time>                     the time, by a clock that is never set
+comment series: <mark> <number> <reference>      the series; the snapshot; the snapshot it builds on, or -1: it is whole
+comment monotonic_ms: <time>                     the time by the monotonic clock, which cannot be set
 comment gone: <id> <id> …                        stacks of the reference that no longer exist
 label stack                                      the stack that a row belongs to: its rows are replaced together
 label allocated_by                               the first snapshot that could see the block, by its monotonic_ms
@@ -30,20 +30,20 @@ WHOLE = -1
 
 
 class Stamp(NamedTuple):
-    """The place of a file in its series."""
+    """The position of a file in its series."""
 
     mark: str
     """The series' mark, drawn at random."""
     number: int
     reference: int
-    """The snapshot that it builds on; WHOLE for none."""
+    """The number of the snapshot that it builds on; WHOLE for none."""
     monotonic_ms: int
 
 
 def stamp_of(profile: Profile) -> Stamp | None:
-    """Return the place of a file in a series; None if it belongs to none.
+    """Return the position of a file in a series; None if it belongs to none.
 
-    ProfileError, without the name of the file: it belongs to a series in the format of another version.
+    ProfileError: it belongs to a series in the format of another version. The message does not name the file.
     """
     text = profile.note(SERIES)
     if text is None:
@@ -58,7 +58,7 @@ def stamp_of(profile: Profile) -> Stamp | None:
 
 
 def comments(stamp: Stamp, gone: Sequence[int], unwritten: int) -> dict[str, str]:
-    """Return the comments of a file. ``gone``: ids of stacks that the reference has and this snapshot has not.
+    """Return the comments of a file. ``gone``: ids of stacks that are in the reference but not in this snapshot.
     ``unwritten``: the number of snapshots so far that could not be written.
     """
     return {
@@ -70,12 +70,12 @@ def comments(stamp: Stamp, gone: Sequence[int], unwritten: int) -> dict[str, str
 
 
 def gone_of(profile: Profile) -> list[int]:
-    """Return the ids of stacks that the reference has and this snapshot has not."""
+    """Return the ids of stacks that are in the reference but not in this snapshot."""
     prefix = f"{GONE}: "
     texts = (comment[len(prefix) :] for comment in profile.comments if comment.startswith(prefix))
     return [number for text in texts for number in map(whole_number, text.split(" ")) if number is not None]
 
 
 def is_stamp(comment: str) -> bool:
-    """Return whether a comment is one that only files of a series have."""
+    """Return whether a comment is one that only series files have."""
     return comment.partition(": ")[0] in (SERIES, MONOTONIC_MS, GONE, UNWRITTEN)

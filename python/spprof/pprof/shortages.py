@@ -1,4 +1,4 @@
-"""The effects of full tables while a profile was made: counters, as comments of the file.
+"""The effects of tables that were full while a profile was made: counters, as comments of the file.
 
 engine's counters ─► Shortages ─► comments "evicted_stacks: 12", … ─► Shortages ─► sentences (analysis/shortages.py)
 """
@@ -27,7 +27,7 @@ class Shortages(NamedTuple):
     evicted_stacks: int = 0
     """Stacks without live samples that left their table."""
     folded_bytes: int = 0
-    """Estimated bytes ever allocated at those, now listed under STACKS_EVICTED."""
+    """Estimated bytes allocated so far at those stacks, now listed under STACKS_EVICTED."""
     unkept_samples: int = 0
     """Samples of new stacks that found the table full, listed under STACKS_FULL; unkept_live_samples of them are live.
     """
@@ -37,13 +37,13 @@ class Shortages(NamedTuple):
     thinned_samples: int = 0
     """Live samples that were dropped because their table was full; others stand for them."""
     thinned_rate: int = 0
-    """Least mean bytes between samples since the table of live samples became full; 0: it was never full."""
+    """Minimum of the mean bytes between samples since the table of live samples became full; 0: it was never full."""
     lost_bytes: int = 0
     """Bytes that lost samples stood for: they may be live, and no estimate includes them."""
     unlisted_mappings: int = 0
     """Mappings that found their table full; no number includes them."""
     dropped: tuple[tuple[str, int], ...] = ()
-    """Reason and number of dropped samples, for reasons with any."""
+    """The reasons for which samples were dropped, each with the number of samples."""
 
     def comments(self) -> dict[str, str]:
         """Return the counters that are not 0, as comments of a file."""
@@ -57,7 +57,7 @@ _NUMBERS = [name for name in Shortages._fields if name != "dropped"]
 
 
 def dropped_of(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    """Return the reasons for which samples were dropped, with their counts."""
+    """Return the reasons for which samples were dropped, each with its count."""
     return tuple((reason, count) for reason, count in counts.items() if count)
 
 
@@ -78,14 +78,14 @@ def shortages_of(profile: Profile) -> Shortages:
 
 
 def unseen_rate(profile: Profile) -> int:
-    """Return the largest mean bytes between samples at which live blocks may have been missed entirely in a heap
-    profile.
+    """Return the longest sampling interval (mean bytes between samples) at which live blocks of a heap profile may have
+    been missed entirely.
     """
     return max(profile.longest_rate, shortages_of(profile).thinned_rate)
 
 
 def summed(several: Iterable[Shortages]) -> Shortages:
-    """Return the shortages of merged profiles: counters add up; of intervals, the largest counts for all."""
+    """Return the shortages of merged profiles: the sum of each counter, and the maximum of the intervals."""
     total = dict.fromkeys(_NUMBERS, 0)
     dropped: dict[str, int] = {}
     for one in several:

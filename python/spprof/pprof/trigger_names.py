@@ -1,6 +1,6 @@
 """Finds the files of triggers in a folder by their names.
 
-spprof-app.4711.rss.pb.gz         stem spprof-app.4711, beside spprof-app.4711.pb.gz or a series of that stem
+spprof-app.4711.rss.pb.gz         stem spprof-app.4711, next to spprof-app.4711.pb.gz or a series of that stem
 spprof-app.4711.USR2-3.pb.gz      the same
 """
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 RSS, CGROUP, MEMORY_ERROR = "rss", "cgroup", "memory-error"
-"""Kinds in the names of files that are written at a size of the process, at a size of its control group, and at failed
-allocations. For a signal, the kind is the signal's name.
+"""Kinds in the names of files that are written when the process or its control group reaches a size, or when an
+allocation fails. For a signal, the kind is the signal's name.
 """
 
 SUFFIX = ".pb.gz"
 
 NOTE = "trigger"
-"""The comment in the file that names the trigger."""
+"""Key of the comment that names the trigger of the file."""
 
 
 def path_of(stem: str, kind: str, number: int) -> str:
@@ -30,7 +30,7 @@ def path_of(stem: str, kind: str, number: int) -> str:
 
 
 def stem_of(path: str) -> str:
-    """Return the path up to the kind; "" if it is not the name of a trigger's file."""
+    """Return the path up to the kind; "" if it is not the path of a trigger's file."""
     stem, _, kind = path.removesuffix(SUFFIX).rpartition(".")
     name, dash, number = kind.rpartition("-")
     if dash and whole_number(number):
@@ -40,8 +40,8 @@ def stem_of(path: str) -> str:
 
 
 def superseded(paths: Iterable[str], stems: Iterable[str], time_of: Callable[[str], int]) -> dict[str, str]:
-    """Return those of the files at ``paths`` that show an earlier moment of a process for which there is another file,
-    or a series with one of ``stems``: each with the path or stem that counts instead. ``time_of``: returns when a file
+    """Return the files at ``paths`` that show an earlier state of a process for which there is another file, or a
+    series with one of ``stems``. Each comes with the path or stem that counts instead. ``time_of``: returns when a file
     was written.
     """
     known = list(paths)

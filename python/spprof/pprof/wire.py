@@ -1,10 +1,10 @@
-"""protobuf's wire format, as far as profiles need it.
+"""The part of protobuf's wire format that profiles need.
 
     message:  tag value tag value …      tag = field number << 3 | wire type
     varint:   7 bits per byte, lowest first, the top bit set on all but the last byte
 
-Negative numbers are written as their two's complement of 64 bits, in ten bytes. Readers never look beyond the message
-they were given: lengths are checked against the data before they are used.
+Negative numbers are written as their two's complement of 64 bits, in ten bytes. Readers never read beyond the given
+message: lengths are checked against the data before they are used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def varint(number: int) -> bytes:
 
 
 class Varints(dict[int, bytes]):
-    """Numbers encoded as varints, each computed once."""
+    """Cached varints: each number is encoded once."""
 
     def __missing__(self, number: int) -> bytes:
         written = self[number] = varint(number)
@@ -52,7 +52,7 @@ def bytes_field(number: int, content: bytes) -> bytes:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the unsigned number at ``at`` and where the next one begins. WireError if it does not end."""
+    """Return the unsigned number at ``at``, and the index after it. WireError: the number does not end."""
     if at < len(data) and data[at] < 0x80:
         return data[at], at + 1
     return _read_varint_slow(data, at)
@@ -74,7 +74,7 @@ def signed(number: int) -> int:
 
 
 def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
-    """Return the bytes whose length is at ``at``, and where the next field begins. WireError if there are fewer."""
+    """Return the bytes whose length is at ``at``, and where the next field begins. WireError: there are fewer bytes."""
     length, at = read_varint(data, at)
     end = at + length
     if end > len(data):
@@ -83,7 +83,9 @@ def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def read_fields(message: bytes) -> list[tuple[int, int | bytes]]:
-    """Return the fields of a message in order: number, and an integer or bytes. WireError if it is not a message."""
+    """Return the fields of a message in order, each with its number and its value, an integer or bytes. WireError: it
+    is not a message.
+    """
     fields: list[tuple[int, int | bytes]] = []
     at = 0
     while at < len(message):

@@ -1,1 +1,1 @@
-"""What the kernel reports about this process, and where things are in its memory."""
+"""What the kernel reports about this process, and the locations of things in its memory."""

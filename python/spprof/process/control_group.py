@@ -2,7 +2,7 @@
 
     /proc/self/cgroup ─► 0::/a/b (v2) or memory:/a/b (v1) ─► /a/b has no limit ─► /a has 2 GiB: that one
 
-In a container the path may be the host's, where nothing is mounted; the mounted folder is then the group.
+In a container, the path may be the one on the host, where nothing is mounted. The mounted folder is then the group.
 """
 
 from __future__ import annotations
@@ -42,12 +42,14 @@ class ControlGroup(NamedTuple):
 
     @property
     def used(self) -> int:
-        """Bytes used as the kernel counts them, file pages included; 0: unknown."""
+        """Bytes used as the kernel counts them, including file pages; 0: unknown."""
         return number_in(f"{self.folder}/{self.used_file}") or 0
 
     @property
     def needed(self) -> int:
-        """Bytes used without those that the kernel reclaims before it kills, as Kubernetes counts them."""
+        """Bytes used, excluding pages that the kernel reclaims before it kills a process. Kubernetes counts in the same
+        way.
+        """
         for line in lines_of(f"{self.folder}/memory.stat"):
             name, _, value = line.partition(" ")
             if name == self.cache:

@@ -27,7 +27,7 @@ _NUMBERS = ("VmRSS", "VmSwap", "RssAnon", "Threads")
 
 
 def cgroup() -> tuple[int | None, int | None]:
-    """Return the bytes that the control group uses, and its limit; None where there is none or it is unknown."""
+    """Return the bytes that the control group uses, and its limit. None: there is no limit, or it is unknown."""
     for line in lines_of("/proc/self/cgroup"):
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
@@ -52,8 +52,8 @@ def resident() -> int:
 
 
 SUMMED_MAX = 256 << 20
-"""While the kernel adds up the pages of a region, everything that maps memory waits, for 10 ms or more per GiB. Such
-sums are therefore only requested if no region has more than this in memory.
+"""While the kernel adds up the pages of a region, all threads that map memory wait, for 10 ms or more per GiB. Such
+sums are therefore requested only if no region has more than this many bytes in memory.
 """
 
 
@@ -66,7 +66,7 @@ def pss() -> int | None:
 
 
 def memory_notes() -> dict[str, str]:
-    """Return the process's memory, as far as it is cheap to find out, as comments of a profile."""
+    """Return facts about the process's memory, as far as they are cheap to find out, as comments for a profile."""
     told, (used, limit) = status(), cgroup()
     rss = told.get("VmRSS")
     sizes = {
@@ -80,13 +80,13 @@ def memory_notes() -> dict[str, str]:
 
 
 def number_in(path: str) -> int | None:
-    """Return the number in a file of the kernel; None: it has none, or cannot be read."""
+    """Return the number in one of the kernel's files; None: it contains no number, or cannot be read."""
     return whole_number("".join(lines_of(path)))
 
 
 def lines_of(path: str) -> Iterable[str]:
-    """Yield the lines of a file of the kernel; none if it cannot be read. The file is opened as bytes, since looking up
-    a codec may need an import.
+    """Yield the lines of one of the kernel's files; none if it cannot be read. The file is opened as bytes, since
+    looking up a codec may need an import.
     """
     with suppress(OSError), open(path, "rb") as file:
         for line in file:
@@ -94,7 +94,8 @@ def lines_of(path: str) -> Iterable[str]:
 
 
 _STARTED = 19
-"""Index, after the name, of the start time in a process's stat, in clock ticks since boot. proc(5)."""
+"""Index of the start time among the fields after the name in a process's stat, in clock ticks since boot. See proc(5).
+"""
 
 
 def started_ns() -> int:

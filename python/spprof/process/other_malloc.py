@@ -1,4 +1,4 @@
-"""A malloc other than libc's: its own statistics, and where its memory is."""
+"""A malloc other than libc's: its own statistics, and the location of its memory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from spprof.process.stretches import Taken
 
 _MIMALLOC = range(2 << 40, 30 << 40)
-"""Where mimalloc asks the kernel for memory (MI_HINT_BASE to MI_HINT_MAX). No other memory is mapped there."""
+"""The address range that mimalloc requests from the kernel (MI_HINT_BASE to MI_HINT_MAX). No other memory is mapped
+there.
+"""
 
 
 def parts_of_malloc(nameless: Sequence[tuple[int, int]], taken: Taken, absent: int) -> dict[str, int]:
-    """Return the parts of memory according to the malloc's own statistics. These count pages that were never touched,
-    so they are limited to what is in memory and belongs to no other part. Without statistics, all of its memory is one
-    part.
+    """Return the parts of memory according to the malloc's own statistics. The statistics also count pages that were
+    never touched, so they are limited to memory that is resident and belongs to no other part. Without statistics, all
+    of this malloc's memory is one part.
     """
     said = _engine.malloc_said()
     if said is None:
@@ -32,15 +34,17 @@ def parts_of_malloc(nameless: Sequence[tuple[int, int]], taken: Taken, absent: i
 
 
 def are_from_mimalloc(one: object) -> bool:
-    """Return whether Python's objects, such as ``one``, come from its own mimalloc (PYTHONMALLOC=mimalloc) and not from
-    malloc, which may be another mimalloc.
+    """Return whether Python's objects, such as ``one``, come from Python's own mimalloc (PYTHONMALLOC=mimalloc) and not
+    from malloc, which may be another mimalloc.
     """
     said = _engine.malloc_said()
     return id(one) in _MIMALLOC and (said is None or said[0] != "mimalloc")
 
 
 def of_mimalloc(nameless: Sequence[tuple[int, int]], taken: Taken) -> int:
-    """Return the bytes of its memory that belong to no other part yet. In use and free cannot be distinguished."""
+    """Return the bytes of mimalloc's memory that belong to no other part yet. Memory in use and free memory cannot be
+    distinguished.
+    """
     places = [place for one in nameless if one[0] in _MIMALLOC for place in taken.left_of(*one)]
     for place in places:
         taken.add(*place)

@@ -1,4 +1,4 @@
-"""What the kernel reports about another process, to which ``spprof attach`` is to attach."""
+"""What the kernel reports about another process, the target of ``spprof attach``."""
 
 from __future__ import annotations
 
@@ -52,15 +52,16 @@ class OtherProcess(NamedTuple):
         return False
 
     def sees(self, path: str) -> bool:
-        """Return whether ``path`` is the same file for the process. It is not in another mount namespace, such as a
-        container's, or under another root folder. OSError: this process may not find out.
+        """Return whether ``path`` refers to the same file in that process. It does not if the process is in another
+        mount namespace, such as a container's, or has another root folder. OSError: this process is not permitted to
+        find out.
         """
         with suppress(FileNotFoundError, NotADirectoryError):
             return os.path.samefile(f"/proc/{self.pid}/root{path}", path)
         return False
 
     def variables(self) -> dict[str, str]:
-        """Return its environment at its start; {}: unknown."""
+        """Return the environment with which it was started; {}: unknown."""
         with suppress(OSError), open(f"/proc/{self.pid}/environ", "rb") as file:
             words = file.read().decode("utf-8", "surrogateescape").split("\0")
             return dict(word.partition("=")[::2] for word in words if word)

@@ -29,7 +29,7 @@ class Region(NamedTuple):
     """Offset in the file."""
     rss: int
     pss: int | None
-    """None: not requested."""
+    """None: it was not requested."""
     swap: int
     lazy_free: int | None
     huge_private: int = 0
@@ -37,7 +37,7 @@ class Region(NamedTuple):
 
     @property
     def is_nameless(self) -> bool:
-        """True for private memory without a file. Programs may name it, as CPython 3.15 does its arenas."""
+        """True for private memory without a file. Programs may name it, as CPython 3.15 names its arenas."""
         return (not self.path or self.path.startswith(_NAMED)) and self.permissions.startswith("rw-p")
 
     @property
@@ -57,7 +57,7 @@ class Region(NamedTuple):
 
 
 def regions() -> list[Region]:
-    """Return the kernel's list, by address; empty if it cannot be read. Leave out the sums if a region is too large."""
+    """Return the kernel's list, by address; empty if it cannot be read. Omit the sums if a region is too large."""
     found = _listed(False)
     large = [(one.start, one.end) for one in found if one.end - one.start > SUMMED_MAX]
     if not large or max(_engine.resident_of(large)) <= SUMMED_MAX:
@@ -68,7 +68,7 @@ def regions() -> list[Region]:
 
 
 def _without_sums(one: Region, present: int) -> Region:
-    """Return the region with its present pages as RSS, unless they are reserved huge pages."""
+    """Return the region with its present pages as its RSS. Reserved huge pages do not count."""
     huge = present if one.path.startswith("/anon_hugepage") else 0
     return one._replace(rss=present - huge, pss=None, lazy_free=None, huge_private=huge)
 
@@ -78,7 +78,7 @@ def _listed(measured: bool) -> list[Region]:
 
 
 def _lines_in(text: bytes) -> Iterable[str]:
-    """Yield lines one by one: a list would need memory that is not in the kernel's list yet."""
+    """Yield the lines one by one. A list of them would need memory that is not yet in the kernel's list."""
     at = 0
     while (end := text.find(b"\n", at)) >= 0:
         yield text[at:end].decode("utf-8", "surrogateescape")
@@ -111,8 +111,8 @@ def _region(head: list[str], found: dict[str, int]) -> Region:
 
 
 def joined(found: Iterable[Region]) -> Iterable[tuple[int, int]]:
-    """Yield stretches of adjacent regions. The kernel lists one mapping as several if a forked child has extended it or
-    parts of it were advised differently.
+    """Yield stretches of adjacent regions. The kernel lists one mapping as several if a forked child has extended it,
+    or if its parts have had different advice (madvise).
     """
     start = end = 0
     for one in found:

@@ -6,19 +6,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
 else:
-    import _signal  # without its enumerations
+    import _signal  # signal without its enumerations
 
 NAMES = ("USR1", "USR2", "HUP", "QUIT", "URG", "WINCH")
-"""Signals that people send and that mean nothing else to a program without a handler. Left out: signals sent by Python,
-faults, timers, profilers, terminals and child processes, and the real-time signals, which profilers and libraries
-divide among themselves.
+"""Signals that people send, and that have no other meaning for a program without a handler. This leaves out signals
+sent by Python, faults, timers, profilers, terminals and child processes, and the real-time signals, which profilers and
+libraries divide among themselves.
 """
 
 
 def number_of(wanted: int | str) -> int:
     """Return the number of ``"USR2"``, ``"SIGUSR2"`` or 12.
 
-    ValueError: it may not trigger a snapshot; the caller puts what was given in front of the message.
+    ValueError: the signal may not trigger a snapshot. The caller puts the given value in front of the message.
     """
     known = {name: int(getattr(_signal, f"SIG{name}")) for name in NAMES}
     text = (wanted if isinstance(wanted, str) else str(int(wanted))).strip().upper().removeprefix("SIG")

@@ -1,10 +1,10 @@
-"""The folder of the Unix sockets at which this user's processes are queried.
+"""The folder of the Unix sockets through which this user's processes are queried.
 
     $XDG_RUNTIME_DIR/spprof/1234.sock        if the session has such a folder
     /tmp/spprof-1000/1234.sock               otherwise, as for services
 
-A folder is only used if it is a real folder, belongs to this user and is closed to all others: in /tmp, anyone may have
-created it.
+A folder is used only if it is a real folder, belongs to this user and is closed to all other users, since anyone may
+have created it in /tmp.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class FolderError(Exception):
 
 
 def folders() -> list[str]:
-    """Return where sockets may be, the preferred folder first, whether or not they exist."""
+    """Return the folders where sockets may be, the preferred one first, whether or not they exist."""
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     found = [os.path.join(own, "spprof")] if os.path.isabs(own) and os.path.isdir(own) else []
     return [*found, os.path.join(_SHARED, f"spprof-{os.geteuid()}")]
 
 
 def fault_of(folder: str) -> str:
-    """Return why a folder must not be used; "": it may be. OSError: it does not exist."""
+    """Return the reason why a folder must not be used; "": it may be used. OSError: it does not exist."""
     status = os.lstat(folder)
     if not stat.S_ISDIR(status.st_mode):
         return "it is not a folder"
@@ -43,7 +43,7 @@ def fault_of(folder: str) -> str:
 
 
 def made() -> str:
-    """Return the first usable folder, created if missing. FolderError: there is none."""
+    """Return the first usable folder, which is created if missing. FolderError: there is none."""
     why = ""
     for folder in folders():
         try:

@@ -1,4 +1,4 @@
-"""Stretches of addresses: which are already assigned to a part, and how much of each is in memory."""
+"""Stretches of addresses: which ones are already assigned to a part, and how much of each is in memory."""
 
 from __future__ import annotations
 

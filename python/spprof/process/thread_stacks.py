@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _WORDS = struct.Struct("=QQ")
 _STACK_TAIL = 4096
-"""Bytes above a thread's own address (``pthread_self()``) that also belong to its stack: libc's record of the thread.
+"""Bytes above a thread's own address (``pthread_self()``) that also belong to its stack. libc keeps its record of the
+thread there.
 """
 _GUARD_MAX = 1 << 20
 
 
 def stacks(every: Sequence[Region], taken: Taken) -> int:
-    """Return the bytes in memory of all threads' stacks but the first: nameless regions above a guard that contain a
-    thread's own address.
+    """Return the resident bytes of the stacks of all threads except the first: nameless regions above a guard that
+    contain a thread's own address.
     """
     total = 0
     anchors = thread_names.addresses()
@@ -57,8 +58,8 @@ def frames(taken: Taken) -> int:
 
 
 def _anchor_in(region: Region) -> int | None:
-    """Return the address of a thread unknown to Python: its record, near the end of its stack, begins with that
-    address.
+    """Return the address of a thread unknown to Python. The thread's record, near the end of its stack, begins with its
+    own address.
     """
     size = min(16 * _PAGE, region.end - region.start)
     with suppress(OSError), open("/proc/self/mem", "rb", buffering=0) as memory:

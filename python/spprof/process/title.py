@@ -7,7 +7,7 @@ import sys
 
 
 def title() -> str:
-    """Return the name of the script; never code or arguments, which may hold secrets."""
+    """Return the name of the script. Never include code or arguments, which may hold secrets."""
     words = getattr(sys, "argv", None) or [""]
     name = os.path.basename(words[0]) if isinstance(words[0], str) else ""
     return name if name and not name.startswith("-") else "python"

@@ -1,6 +1,6 @@
 """Zero-initialized data of libraries (.bss).
 
-The loader maps it after the data from the library's file, and the kernel lists it as nameless memory.
+The loader maps it after the initialized data from the library's file, and the kernel lists it as unnamed memory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _READ_AT_ONCE = 4096
 
 
 def data_without_file(every: Sequence[Region], nameless: Sequence[tuple[int, int]], taken: Taken) -> tuple[int, int]:
-    """Return the bytes in memory of the profiler's own libraries, and of all others."""
+    """Return the resident bytes of such data in the profiler's own libraries, and in all others."""
     own = {os.path.realpath(path) for path in (_engine.library_path(), _engine.__file__)}
     code = {one.path for one in every if "x" in one.permissions and one.path.startswith("/")}
     code = {path for path in code if not path.startswith("/dev/")}  # reading a device may change its state
@@ -51,7 +51,7 @@ def data_without_file(every: Sequence[Region], nameless: Sequence[tuple[int, int
 
 
 def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
-    """Yield the whole pages of an object that have no bytes in its file, by the headers in its first region."""
+    """Yield the whole pages of an object that have no bytes in its file, according to the headers in ``first``."""
     with suppress(OSError, struct.error):
         head = os.pread(memory, min(_READ_AT_ONCE, first.end - first.start), first.start)
         magic, width, at, size, count = _ELF_HEADER.unpack_from(head)

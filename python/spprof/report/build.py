@@ -1,8 +1,8 @@
-"""Builds a report from one profile, or from two a report of what changed.
+"""Builds a report of one profile, or of the changes between two.
 
 samples ─► (path, thread): sums ─► sorted by path ─► each path shares the nodes of the previous one as far as they agree
 
-With the moments of a series, samples are also summed up by the first moment that saw them.
+For a series, samples are also totalled by the first snapshot that saw them.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def report_of(
 ) -> Report:
     """Return the report of one profile. ``sample_type``: the one to show first, if the profile has it.
 
-    ``moments``: those of a series of snapshots of which ``profile`` is the last. Its samples then have labels
-    "allocated_by".
+    ``moments``: the snapshots of a series, of which ``profile`` is the last. Its samples then have "allocated_by"
+    labels.
     """
     moments = in_order(moments)
     builder = _Builder([profile], _told([profile], profile.sample_types, sample_type), moments)
@@ -108,7 +108,7 @@ def difference_of(
 
 
 def _told(profiles: Sequence[Profile], types: Sequence[ValueType], asked_for: str | None) -> Sequence[ValueType]:
-    """Return the sample types, without those of mappings if there are none, as in most programs, unless requested."""
+    """Return the sample types. If the profile has no mappings, as is usual, leave out their types unless requested."""
     for profile in profiles:
         valued = (profile.sample_types[index] for index in profile.valued_types)
         if any(value_type in MAPPED_TYPES for value_type in valued):
@@ -119,8 +119,8 @@ def _told(profiles: Sequence[Profile], types: Sequence[ValueType], asked_for: st
 
 
 def _first(profile: Profile, sample_type: str | None) -> ValueType:
-    """Return what the page opens with: the peak if nothing is live any more, or if a run ended with much less than its
-    peak.
+    """Return the column that the page shows first: the peak if nothing is live any more, or if a run ended with much
+    less than its peak.
     """
     types = profile.sample_types
     for value_type in types:
@@ -143,7 +143,7 @@ def _ended_below_peak(profile: Profile) -> bool:
 
 
 class _Cell:
-    """The sums over the samples of one path, one thread and one moment, for one side."""
+    """The sums over the samples of one path, one thread and one snapshot, for one side."""
 
     __slots__ = ("ages", "sums", "values")
 
@@ -152,7 +152,7 @@ class _Cell:
         self.ages = 0
         """Sum of each live value times the number of its age band."""
         self.sums = [Sums() for _ in range(spreads)]
-        """For each column with intervals."""
+        """For each column that has intervals."""
 
     def add(self, values: tuple[int, ...], order: list[int]) -> None:
         """Add a sample's values, in the order of the columns."""
@@ -160,7 +160,7 @@ class _Cell:
             self.values[at] += values[index]
 
     def append_to(self, side: Side) -> None:
-        """Append the sums to those of the previous entries."""
+        """Append the sums to those of the earlier entries."""
         side.ages.append(self.ages)
         for column, value in zip(side.values, self.values):
             column.append(value)
@@ -241,7 +241,7 @@ class _Builder:
         return cells
 
     def _seen_from(self, sample: Sample) -> int:
-        """Return the number, from 1, of the first moment that could see the sample's blocks; 0: unknown."""
+        """Return the number, from 1, of the first snapshot that could see the sample's blocks; 0: unknown."""
         times = self._moments_ms
         if not times:
             return 0
@@ -268,7 +268,7 @@ class _Builder:
             report.age_bands = [age_text(band) for band in BANDS[: self._oldest + 1]]
 
     def _note_choice(self, cells: dict[Key, _Cell]) -> None:
-        """As in ``Tally``: everything attributed to one place is one site."""
+        """Note how the peak was chosen. As in ``Tally``, everything attributed to one place is one site."""
         if PEAK_SPACE not in self._types or ALLOC_SPACE not in self._types:
             return
         column, allocated_at = self._types.index(PEAK_SPACE), self._types.index(ALLOC_SPACE)
@@ -318,8 +318,8 @@ class _Nodes:
 
 
 def _spread_columns(profiles: Sequence[Profile], types: Sequence[ValueType]) -> list[int]:
-    """Return the columns with intervals: bytes in use and at the peak. For times, chance differences between two runs
-    are known, but not the error of a single one.
+    """Return the columns with intervals: bytes in use and at the peak. For times, random differences between two runs
+    can be estimated, but not the error of a single run.
     """
     found = [
         at for at, value_type in enumerate(types) if all(has_interval(profile, value_type) for profile in profiles)
@@ -331,7 +331,7 @@ def _spread_columns(profiles: Sequence[Profile], types: Sequence[ValueType]) -> 
 
 
 def _agree(one: Path, other: Path) -> int:
-    """Return how many places two paths have in common, from the root."""
+    """Return the number of places that two paths have in common, counted from the root."""
     for at, (left, right) in enumerate(zip(one, other)):
         if left != right:
             return at

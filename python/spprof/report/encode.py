@@ -2,7 +2,7 @@
 
 document:  length, JSON (title, columns, names, …), then the streams, each: length, bytes
 numbers:   varints, 7 bits per byte, lowest first; signed ones zigzag (0, -1, 1, -2 as 0, 1, 2, 3)
-variance:  32-bit floats, lowest byte first; so are lean and renewed
+variance:  32-bit floats, lowest byte first; the same for lean and renewed
 
 streams:   place: function, file, short file, line, package, flags      indexes into the JSON's texts; flags 1 Python,
                                                                         2 library

@@ -21,7 +21,7 @@ _NOTES = (("script", "program"), ("python", "Python"), ("spprof", "spprof"))
 
 
 def title_of(profiles: Sequence[Profile]) -> str:
-    """Return the kind of profile, and the program."""
+    """Return the kind of profile, and the program's name."""
     latest = profiles[-1]
     kind = "Heap profile" if latest.is_heap else "Profile"
     if not latest.is_heap and latest.time_index >= 0:
@@ -32,7 +32,7 @@ def title_of(profiles: Sequence[Profile]) -> str:
 
 
 def facts_of(profile: Profile) -> list[tuple[str, str]]:
-    """Return pairs of key and text, in reading order."""
+    """Return pairs of a key and a text, in reading order."""
     facts = [("stacks", str(len({sample.stack for sample in profile.samples})))]
     if (profile.is_heap and profile.period > 0) or profile.period > 1:
         facts.append(("sampled", period_text(profile)))
@@ -53,7 +53,7 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
 
 
 def series_facts(moments: Sequence[Moment]) -> list[tuple[str, str]]:
-    """Return the facts about the series that a profile ends; none if there is no series."""
+    """Return the facts about the series of which the profile is the last snapshot; none if there is no series."""
     if not moments:
         return []
     count, span = len(moments), moments[-1].monotonic_ms - moments[0].monotonic_ms
@@ -61,7 +61,7 @@ def series_facts(moments: Sequence[Moment]) -> list[tuple[str, str]]:
 
 
 def facts_of_both(old: Profile, new: Profile) -> list[tuple[str, str]]:
-    """Return the facts of two profiles: common ones once, different ones as "old → new"."""
+    """Return the facts of two profiles: equal facts once, different ones as "old → new"."""
     before, after = dict(facts_of(old)), dict(facts_of(new))
     facts = []
     for key in {**before, **after}:

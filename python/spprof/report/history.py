@@ -1,10 +1,10 @@
-"""What was live over time: the snapshots of a series as the page draws them.
+"""The live memory over time: the snapshots of a series, as the page draws them.
 
     plain profile of a moment ─► moment_of ──────────┐
     rows by the id of their stack ─► SeriesSums ─► Moment ─► history_of ─► History: the largest sites, all others, RSS
 
-``moment_of`` sums up a whole profile. ``SeriesSums`` takes each snapshot's rows by the id of their stack and only
-processes those that differ from the previous snapshot.
+``moment_of`` totals a whole profile. ``SeriesSums`` takes each snapshot's rows, keyed by the id of their stack, and
+processes only those that differ from the previous snapshot.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Sample]
 
 SITES_MOST = 8
-"""How many sites are drawn separately: more colours cannot be distinguished."""
+"""How many sites are drawn separately: more colours could not be distinguished."""
 
 _MILLISECOND_NS = 10**6
 
@@ -44,7 +44,7 @@ class Moment(NamedTuple):
     time_ns: int
     """When it was taken, by the wall clock."""
     monotonic_ms: int
-    """The same by the monotonic clock, which labels "allocated_by" also use."""
+    """The same, by the monotonic clock, which "allocated_by" labels also use."""
     live: int
     """Estimated live bytes."""
     ends: Optional[tuple[int, int]]
@@ -56,7 +56,7 @@ class Moment(NamedTuple):
 
 
 def moment_of(profile: Profile, monotonic_ms: int) -> Moment:
-    """Return the moment at which a heap profile was taken. RSS and PSS come from its comments ``rss`` and ``pss``.
+    """Return a heap profile as one moment of a history. RSS and PSS come from its comments ``rss`` and ``pss``.
 
     ValueError: the profile has no bytes in use.
     """
@@ -81,7 +81,7 @@ class _Stack(NamedTuple):
 
 
 class SeriesSums:
-    """Sums up what is live at each snapshot of a series, given one after another."""
+    """Totals the live memory at each snapshot of a series. The snapshots are given one after another."""
 
     def __init__(
         self,
@@ -89,8 +89,9 @@ class SeriesSums:
         shown: Callable[[Profile], Profile] = with_imports_folded,
         mappings: Collection[MappedObject] = (),
     ) -> None:
-        """``locations``: what the stacks of all rows refer to; ``mappings``: what the locations refer to. Both may grow
-        between snapshots. ``shown``: transforms a profile's stacks for display, as for the page's own profile.
+        """``locations``: the locations to which the stacks of all rows refer. ``mappings``: the mappings to which the
+        locations refer. Both may grow between snapshots. ``shown``: transforms a profile's stacks for display, as for
+        the page's own profile.
         """
         self._locations = locations
         self._shown = shown
@@ -99,13 +100,13 @@ class SeriesSums:
         self._types: Sequence[ValueType] = ()
         self._add: Optional[Add] = None
         self._held: dict[SiteKey, int] = {}
-        """What the sites hold, in 1/BYTES_ONE."""
+        """The bytes of each site, in 1/BYTES_ONE."""
         self._seen = self._unknown = 0
-        """Bytes of the sampled blocks themselves; number of stacks without an interval."""
+        """Bytes of the sampled blocks themselves, and number of stacks without an interval."""
 
     def moment(self, header: Profile, stacks: Mapping[int, Rows], monotonic_ms: int) -> Moment:
         """Return the moment of the next snapshot. ``header``: its profile, whose own rows are ignored. ``stacks``: its
-        rows by the id of their stack; unchanged rows must be the same object as in the previous snapshot.
+        rows, keyed by the id of their stack; unchanged rows must be the same objects as in the previous snapshot.
 
         ValueError: the profile has no bytes in use.
         """
@@ -155,7 +156,7 @@ class SeriesSums:
     def _moment(self, header: Profile, monotonic_ms: int) -> Moment:
         whole = Sums(seen=self._seen, fixed=sum(self._held.values()))
         whole.is_drawn = not self._unknown
-        # Recomputed: adding and subtracting floats would leave remainders.
+        # Recompute it: adding and subtracting floats would leave remainders.
         for stack in self._stacks.values():
             whole.variance += stack.sums.variance
             whole.skewness += stack.sums.skewness
@@ -171,13 +172,15 @@ class SeriesSums:
 
 
 def in_order(moments: Iterable[Moment]) -> list[Moment]:
-    """Return the moments in the order of their clock; of several at the same time, only the last one given."""
+    """Return the moments in chronological order by the monotonic clock. If several have the same time, keep only the
+    last one given.
+    """
     of_time = {moment.monotonic_ms: moment for moment in moments}
     return [of_time[time] for time in sorted(of_time)]
 
 
 def history_of(moments: Sequence[Moment], paths: ShortPaths, sites_most: int = SITES_MOST) -> History:
-    """Return the history of ordered moments, with the ``sites_most`` sites that held the most at any moment."""
+    """Return the history of ordered moments, with the ``sites_most`` sites that held the most at any of them."""
     most: dict[SiteKey, int] = {}
     for moment in moments:
         for key, held in moment.sites.items():

@@ -1,4 +1,4 @@
-"""What a page shows if its script does not run: the total, the facts, and a table of the largest sites, as HTML.
+"""The HTML that a page shows if its script does not run: the total, the facts, and a table of the largest sites.
 
 The numbers are those of the column with which the page opens.
 """
@@ -29,7 +29,7 @@ def escaped(text: str) -> str:
 
 
 def whole(report: Report) -> str:
-    """Return the total, and what it measures."""
+    """Return the total, and a description of what it measures."""
     column = report.columns[report.first_column]
     sums = [sum(side.values[report.first_column]) for side in report.sides]
     main = amount(sums[0], column.unit) if len(sums) == 1 else _changed(sums[0], sums[1], column.unit)
@@ -43,7 +43,7 @@ def facts(report: Report) -> str:
 
 
 def table(report: Report) -> str:
-    """Return the largest sites, or for a difference those that changed most."""
+    """Return the largest sites or, for a difference, those that changed the most."""
     values = [_by_site(report, side) for side in report.sides]
     unit = report.columns[report.first_column].unit
     if len(values) == 1:
@@ -77,7 +77,7 @@ def _plain(report: Report, values: dict[int, int], sites: list[int], unit: str) 
 
 
 def _by_site(report: Report, side: Side) -> dict[int, int]:
-    """Return what each site holds itself."""
+    """Return the value of each site itself."""
     found: dict[int, int] = {}
     for site, value in zip(report.entry_sites, side.values[report.first_column]):
         if value:

@@ -3,8 +3,8 @@
     nodes, in preorder:     0 all ─┬─ 1 main ─┬─ 2 load ─── 3 parse
                                    │          └─ 4 serve
                                    └─ 5 worker
-    entry (node, thread):   values[side][column], and if the column has intervals what they are computed from
-    history:                what was live over time; entries then also differ by when they were allocated
+    entry (node, thread):   values[side][column] and, if the column has intervals, their inputs
+    history:                what was live over time; entries are then also split by time of allocation
 
 An entry stands for all samples of one stack and one thread; its node is the stack's innermost call. A plain report has
 one side; a difference has two, old and new.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """A line of code as the report distinguishes them. Texts are ready for display."""
+    """A line of code, as distinguished in the report. Texts are ready for display."""
 
     function: str
     file: str
@@ -44,7 +44,7 @@ class Excerpt(NamedTuple):
 
 
 class MemoryPart(NamedTuple):
-    """A part of what the process had in memory, or the remainder that no part explains."""
+    """A part of the process's memory, or the remainder that no part explains."""
 
     name: str
     what: str
@@ -54,15 +54,15 @@ class MemoryPart(NamedTuple):
     amount: str
     share: str
     remedy: str
-    """What would free it; "": nothing to say."""
+    """A remedy that would free it; "": there is none."""
 
 
 @dataclass
 class Spread:
-    """What one side's intervals are computed from, entry by entry; ``spprof.analysis.estimate`` has the formula."""
+    """The inputs of one side's intervals, entry by entry; ``spprof.analysis.estimate`` has the formula."""
 
     samples: list[int] = field(default_factory=list)
-    """Number of samples; -1: unknown, and then there is no interval."""
+    """Number of samples; -1: unknown, so there is no interval."""
     seen: list[int] = field(default_factory=list)
     """Lower bound: what the samples themselves amount to; 0 for times."""
     variance: list[float] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Spread:
     renewed: list[float] = field(default_factory=list)
     """For a peak, the part of V due to blocks that were replaced."""
     choice: Choice | None = None
-    """What a peak was chosen among; None: it was not chosen, or this is unknown."""
+    """The number of estimates among which a peak was chosen; None: it was not chosen, or the number is unknown."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Point(NamedTuple):
     """One snapshot of a series."""
 
     wall_ms: int
-    """When it was taken, in UTC; never descending, and far from true if the clock was set back."""
+    """When it was taken, in UTC. Times never descend. They are wrong if the clock was set back."""
     at_ms: int
     """Time since the first one, by the monotonic clock."""
     bytes: int
@@ -107,11 +107,11 @@ class Point(NamedTuple):
     rss_bytes: int | None
     pss_bytes: int | None
     parts: list[int]
-    """The live bytes of each of the history's sites, and last those of all others."""
+    """The live bytes of each of the history's sites, followed by those of all others."""
 
 
 class History(NamedTuple):
-    """What was live over time."""
+    """The live memory over time."""
 
     sites: list[tuple[str, str]]
     """Displayed function, and file with line, of the sites that held the most, largest first."""
@@ -124,7 +124,7 @@ class Report:
 
     title: str
     facts: list[tuple[str, str]]
-    """More facts, in words: ("samples", "347 live, …")."""
+    """Additional facts, in words: ("samples", "347 live, …")."""
     columns: list[Column]
     first_column: int
     """Index of the column to show first."""
@@ -135,23 +135,23 @@ class Report:
     places: list[Place]
     sides: list[Side]
     ups: list[int] = field(default_factory=list)
-    """For each node, how many levels its caller is above the previous node."""
+    """For each node, how many levels up from the previous node its caller is."""
     node_places: list[int] = field(default_factory=list)
     entry_nodes: list[int] = field(default_factory=list)
     """Never descending. Node 0 is "all"; node n + 1 has ``ups[n]``."""
     entry_threads: list[int] = field(default_factory=list)
     entry_sites: list[int] = field(default_factory=list)
-    """Places: the stack's innermost Python call, else its innermost call; -1: none. Not in the file."""
+    """For each stack, the place of its innermost Python call, else of its innermost call; -1: none. Not in the file."""
     entry_yours: list[int] = field(default_factory=list)
-    """Places: the stack's innermost call of the program's own code; -1: none. Not in the file."""
+    """For each stack, the place of its innermost call of the program's own code; -1: none. Not in the file."""
     excerpts: list[Excerpt] = field(default_factory=list)
     """Source lines of some places."""
     age_column: int = -1
-    """Index of the column whose ages are known; -1: none, as in a difference."""
+    """Index of the column for which ages are known; -1: none, as in a difference."""
     age_bands: list[str] = field(default_factory=list)
     """Age bands, from the youngest to the oldest that occurs."""
     history: History | None = None
-    """The snapshots of the series of which the report shows the last."""
+    """The snapshots of the series; the report shows the last of them."""
     dated_columns: list[int] = field(default_factory=list)
     """Indexes of the columns whose entries have known allocation times."""
     entry_points: list[int] = field(default_factory=list)

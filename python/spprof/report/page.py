@@ -8,8 +8,8 @@ The code that draws a history (``timeline.*``) is only in pages that have one.
 The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data is
 in an element that is not executed; base64 contains no character that could end it early.
 
-The page's own files are read when the package is imported (``on_demand``): later the program may have changed its root,
-have no descriptor left, or have another version of this package on disk.
+The page's own files are read when the package is imported (``on_demand``): later, the program may have changed its root
+folder or run out of descriptors, or another version of this package may be on disk.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class _Parts(NamedTuple):
-    """What is the same in every file."""
+    """The parts that are the same in every file."""
 
     template: str
     style: str
@@ -61,8 +61,8 @@ def written(report: Report) -> Iterator[bytes]:
 
 
 def _pieces(template: str, names: Container[str]) -> Iterator[tuple[str, str]]:
-    """Yield the text before each ``{name}`` of the template, with that name; the text after the last one has the name
-    "".
+    """Yield the text before each ``{name}`` in the template, together with that name. The text after the last one gets
+    the name "".
     """
     first, *others = template.split("{")
     text = first
@@ -77,8 +77,8 @@ def _pieces(template: str, names: Container[str]) -> Iterator[tuple[str, str]]:
 
 
 def read_parts(has_history: bool = False) -> _Parts:
-    """Assemble what is the same in every file. This is not cached: it takes a millisecond, and keeping it would cost
-    memory.
+    """Assemble the parts that are the same in every file. The result is not cached: assembly takes a millisecond, and
+    keeping the result would cost memory.
     """
     style = "".join(_read(name) for name in STYLES if has_history or not _is_of_history(name))
     scripts = [_read(name) for name in SCRIPTS if has_history or not _is_of_history(name)]

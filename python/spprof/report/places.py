@@ -1,4 +1,4 @@
-"""Places: the lines of code that the report distinguishes, with their package and whether that is a library.
+"""Places: the lines of code that the report distinguishes, each with its package and whether it is a library.
 
 /app/shop/cart.py                      shop               yours
 /usr/lib/python3.11/json/decoder.py    standard library   library
@@ -25,14 +25,14 @@ STANDARD_LIBRARY = "standard library"
 
 
 class Places:
-    """Numbers the places of some profiles by what is displayed of them."""
+    """Numbers the places of some profiles by their displayed form."""
 
     def __init__(self, has_python: bool, paths: ShortPaths) -> None:
         self._has_python = has_python
         self._paths = paths
         self.rows: list[Place] = []
         self.files: list[str] = []
-        """Their file names as Python knows them."""
+        """The file names of the places, as Python knows them."""
         self._number: dict[tuple[str, str, int, bool], int] = {}
 
     def path(self, leaf_first: Iterable[Frame]) -> tuple[int, ...]:
@@ -74,7 +74,7 @@ class Places:
 
 
 def package_of(file: str) -> str:
-    """Return the installed package or library that a file belongs to, or else its folder."""
+    """Return the installed package or library to which a file belongs, or else its folder."""
     installed = installed_part(file)
     if installed is not None:
         return splitext(installed)[0]

@@ -2,8 +2,7 @@
 
     which:     each column's largest sites and the program's lines that led to most of them, then its other lines
     from:      linecache's entries for code without a file (a notebook's cells), else the file itself
-    not shown: files changed after the profile was taken (CPU profiles: begun), as far as their times tell; files other
-               than `.py`
+    not shown: files changed after the profile was taken (CPU profiles: begun), by their times; files other than `.py`
 
 Nothing here raises, and what cannot be read is left out. A file is opened without blocking and only if it is a regular
 file: a profile may come from anywhere and name any path.
@@ -39,8 +38,8 @@ _OF_NAMES = b"-_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def excerpts_of(report: Report, files: Sequence[str], profiles: Sequence[Profile]) -> list[Excerpt]:
-    """Return the lines around the report's places. ``files``: the name of each place's file as Python knows it."""
-    # A module changed since spprof was imported may have been loaded before the change.
+    """Return the lines around the report's places. ``files``: the name of each place's file, as Python knows it."""
+    # If a module has changed since spprof was imported, the module may have been loaded before the change.
     before_ns = min(IMPORTED_NS, *(profile.time_ns for profile in profiles))
     chosen = _chosen(report)
     of_file: dict[str, list[int]] = {}
@@ -92,14 +91,14 @@ def _ranked(places: Sequence[int], values: Sequence[int]) -> list[int]:
 
 
 def _in_turn(rankings: Iterable[list[int]]) -> Iterator[int]:
-    """Yield the first of each, the second of each, …"""
+    """Yield the first item of each sequence, then the second of each, and so on."""
     rankings = list(rankings)
     for rank in range(max(map(len, rankings), default=0)):
         yield from (ranking[rank] for ranking in rankings if rank < len(ranking))
 
 
 def _lines_of(file: str, before_ns: int) -> list[bytes] | list[str]:
-    """Return a file's lines; none if they may not be those that ran. May raise any error of reading."""
+    """Return a file's lines; none if they may differ from the lines that ran. May raise any error of reading."""
     cached = getattr(sys.modules.get("linecache"), "cache", {}).get(file)
     if cached is not None and len(cached) == 4 and cached[1] is None:  # it has no file
         return [str(line) for line in cached[2]]

@@ -1,1 +1,1 @@
-"""What runs beside the program, on a thread of its own."""
+"""Work that runs beside the program, on a separate thread."""

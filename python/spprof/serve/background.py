@@ -1,14 +1,15 @@
-"""Periodic jobs, on one thread made in C.
+"""Periodic jobs, on one thread created in C.
 
-    add ─► jobs ─► the thread: sleeps until the next is due ─► runs it, with the GIL ─► sleeps
+    add ─► jobs ─► the thread: sleeps until the next one is due ─► runs it, with the GIL ─► sleeps
     fork:  the thread ends ─► fork ─┬─► parent: it starts again
                                     └─► child: no jobs and no thread, until it adds some
 
-``threading`` does not know the thread, whatever may have replaced that module. Since 3.12, CPython warns of threads at
-a fork according to the kernel's count, which does not include ours. Without jobs there is no thread.
+``threading`` does not know about the thread, even if another library has replaced that module. Since 3.12, CPython
+warns about threads at a fork, based on the kernel's count. This thread has ended by then, so it is not counted. Without
+jobs there is no thread.
 
 Fork: a job that is running is asked to give up (``give_way``) and runs again from its start afterwards. The fork waits
-for it, but not for long. After giving way a few times, the job is allowed to finish.
+for the job, but not for long. After giving way a few times, the job is allowed to finish.
 """
 
 from __future__ import annotations
@@ -26,27 +27,30 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FORK_SECONDS: Final = 2.0
-"""How long a fork waits for a job at most. A job that waits for a disk is then left alone."""
+"""Maximum time in seconds that a fork waits for a job. After that, the job is left alone; it may be waiting for a disk.
+"""
 _END_SECONDS: Final = 30.0
-"""How long the program's end waits for a job."""
+"""Maximum time in seconds that the end of the program waits for a job."""
 _GIVEN_WAY: Final = 3
 """How many times in a row a job gives way to forks."""
 _SHARE: Final = 20
-"""A job may use one part in this many of a core."""
+"""A job may use 1/_SHARE of a core."""
 _NO_MEMORY_SECONDS: Final = 1.0
 
 
 class GaveWayError(BaseException):
-    """The job has stopped midway for a fork. No code between raising and handling it catches it."""
+    """The job has stopped midway because of a fork. No code between raising and handling it catches it."""
 
 
 class Job:
-    """Work that is done periodically."""
+    """Work to be done periodically."""
 
     def __init__(
         self, work: Callable[[], float | None], delay: float, is_wanted: Callable[[], bool], is_paced: bool
     ) -> None:
-        """``work`` returns in how many seconds, counted from the start of this call, it is due again; None: never."""
+        """``work`` returns the number of seconds, counted from the start of this call, until it is due again; None:
+        never.
+        """
         self.work = work
         self.is_wanted = is_wanted
         self.is_paced = is_paced
@@ -55,16 +59,16 @@ class Job:
         self.process = os.getpid()
         self.given_way = 0
         self.is_settled = False
-        """True once it has run. The first run loads modules and fills caches, so its time does not count."""
+        """True after the first run, which loads modules and fills caches, so its time does not count."""
 
 
 class _State:
-    """The process's state. It survives if the program imports the package again."""
+    """The process's state. It survives even if the program imports the package again."""
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.forks = 0
-        """How many threads are forking."""
+        """The number of threads that are currently forking."""
         self.is_hooked = False
         self.current: Job | None = None
 
@@ -88,10 +92,11 @@ def add(
     is_wanted: Callable[[], bool] = _is_never_wanted,
     is_paced: bool = True,
 ) -> Job | None:
-    """Call ``work`` in ``delay`` seconds and again, after each call, as many seconds after its start as it returns.
+    """Call ``work`` in ``delay`` seconds. Each call returns the number of seconds, counted from its own start, until
+    the next call.
 
-    A paced job is called later if it would otherwise use more than one part in _SHARE of a core. Return None if there
-    is no thread for it.
+    A paced job is called later if it would otherwise use more than 1/_SHARE of a core. Return None if there is no
+    thread for it.
 
     ``is_wanted``: returns True if the job is to be called before it is due. It is checked whenever the thread is woken
     (``_engine.background_wake``, or its equivalent in C). A paced job still waits for its share.
@@ -122,10 +127,10 @@ def remove(job: Job) -> None:
 
 
 def finish(job: Job) -> bool:
-    """Remove the job and wait until it is not running. False: it still is, after _END_SECONDS.
+    """Remove the job and wait until it is not running. False: it is still running after _END_SECONDS.
 
-    This stops the thread, so that no lock of Python's is needed: the program may have replaced locks by ones that do
-    not work on threads it does not know.
+    The wait stops the thread, so it needs no Python lock. The program may have replaced Python's locks with locks that
+    do not work on threads unknown to it.
     """
     remove(job)
     is_over = _engine.background_stop(_END_SECONDS)
@@ -136,7 +141,7 @@ def finish(job: Job) -> bool:
 
 
 def give_way() -> None:
-    """Called by restartable work: raise GaveWayError if a fork is waiting for it."""
+    """Raise GaveWayError if a fork is waiting for the job. Restartable work calls this."""
     job = _state().current
     if job is not None and job.given_way < _GIVEN_WAY and _engine.background_is_stopping():
         job.given_way += 1
@@ -148,7 +153,7 @@ def _begin(state: _State) -> bool:
 
 
 def _work() -> float | None:
-    """Run the jobs that are due. Return the seconds until the next; None: there are no jobs."""
+    """Run the jobs that are due. Return the seconds until the next one is due; None: there are no jobs."""
     state = _state()
     try:
         for job in list(state.jobs):
@@ -162,7 +167,7 @@ def _work() -> float | None:
 
 
 def _due(job: Job) -> float:
-    """Return when the thread must wake for the job."""
+    """Return when the thread must wake up for the job."""
     return job.rests_until if job.is_paced and job.is_wanted() else job.due
 
 
@@ -192,7 +197,7 @@ def _do(state: _State, job: Job) -> None:
 
 
 def _drop_inherited(state: _State) -> None:
-    """Drop jobs that another process, a parent of this one, has added."""
+    """Drop the jobs that a parent of this process added."""
     here = os.getpid()
     if any(job.process != here for job in state.jobs):
         state.jobs[:] = [job for job in state.jobs if job.process == here]

@@ -27,12 +27,12 @@ else:
 KEEP_MAX: Final = 100_000
 EVERY_MIN, EVERY_MAX = 0.01, 1e6
 _NAME_BYTES = 200
-"""Maximum length of the program's name within a file name, which may have at most 255 bytes."""
+"""Maximum length of the program's name within a file name. A file name may have at most 255 bytes."""
 
 
 class SnapshotSeries:
     """A series that is being written, started by ``spprof.memprof.record()``. It ends with ``stop()``, with the
-    process, and in a forked child, which does not continue it. It also ends with its ``with`` block:
+    process, and with its ``with`` block. A forked child does not continue it.
 
         with memprof.record("profiles/"):
             ...
@@ -62,12 +62,14 @@ class SnapshotSeries:
 
     @property
     def written(self) -> int:
-        """How many snapshots have been written; fewer are kept."""
+        """The number of snapshots written so far; fewer are kept."""
         return self._series.written
 
     @property
     def unwritten(self) -> int:
-        """How many could not be written, for example on a full disk; the series continues after them."""
+        """The number of snapshots that could not be written, for example on a full disk. The series continues after
+        them.
+        """
         return self._series.unwritten
 
     def stop(self) -> None:
@@ -120,7 +122,9 @@ def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSe
 
 
 def free_stem(folder: str, title: str) -> str:
-    """Return a stem without files: an earlier process with the same pid, or an earlier series, may have left some."""
+    """Return a stem for which no files exist yet: an earlier process with the same pid, or an earlier series, may have
+    left some.
+    """
     stem = os.path.join(folder, f"spprof-{os.fsdecode(os.fsencode(title)[:_NAME_BYTES])}.{os.getpid()}")
     number = 1
     while series_names.is_taken(stem if number == 1 else f"{stem}-{number}"):

@@ -1,6 +1,6 @@
-"""A series of snapshots in a folder: written for as long as the process lives, with a bounded number of files.
+"""A series of snapshots in a folder, written for as long as the process lives, with a bounded number of files.
 
-    number   0  1  2  3  4  5  6  7  8      is whole, or has what changed since another number:
+    number   0  1  2  3  4  5  6  7  8      is whole, or holds the changes since another number:
              │◄─┘◄─┼──┘◄─┼──┘◄─┼──┘  │      the number without its lowest bit
              │◄────┘     │◄────┘     │
              │◄──────────┘           │
@@ -11,8 +11,8 @@
     STEM.000001.changes.gz   the changes
 
 Each file appears complete or not at all, so the others stay readable however the process ends. Files are not synced to
-disk, so that the program need not wait. The latest snapshot is always kept: once the spacing has grown, it replaces the
-one before it until a multiple of the spacing is reached.
+disk, so that the program does not have to wait. The latest snapshot is always kept: once the spacing has grown, it
+replaces the one before it until a multiple of the spacing is reached.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _NS_OF_MS = 10**6
 
 
 class Series:
-    """Writes the snapshots of this process, one after another. For use by one thread at a time."""
+    """Writes the snapshots of this process, one after another. Use it from one thread at a time."""
 
     def __init__(self, stem: str, keep: int, shown: Callable[[HeapSnapshot], HeapSnapshot]) -> None:
-        """``stem``: the path of its files up to their numbers. ``keep``: the maximum number of files, 2 or more.
-        ``shown``: transforms a snapshot before it is written.
+        """``stem``: the part of the files' paths before their numbers. ``keep``: the maximum number of files, 2 or
+        more. ``shown``: transforms a snapshot before it is written.
         """
         self.stem = stem
         self.unwritten = 0
@@ -68,9 +68,9 @@ class Series:
         _engine.kept()[RECORDED] = (os.getpid(), stem)
 
     def write(self, notes: dict[str, str], *, is_whole: bool = False) -> HeapSnapshot:
-        """Take a snapshot and write it: the changes, or all of it if ``is_whole``. ``notes`` become comments.
+        """Take a snapshot and write it: the changes or, if ``is_whole``, all of it. ``notes`` become comments.
 
-        Return what was written. OSError: it cannot be written, and is skipped.
+        Return what was written. OSError: it cannot be written, so it is skipped.
         """
         number = self._next
         changed = self._changes.take(number, WHOLE if is_whole else self._reference(number))
@@ -83,7 +83,7 @@ class Series:
             **notes,
         }
         moments = sorted({*self._moments.values(), now})
-        memory = snapshot._resident_or_not() if is_whole else None  # takes longer than everything else
+        memory = snapshot._resident_or_not() if is_whole else None  # takes longer than everything else together
         profile = profile_of(snapshot, told, memory=memory, moments=moments)
         give_way()
         path = series_names.path_of(self.stem, number, is_whole=changed.since == WHOLE)
@@ -110,7 +110,7 @@ class Series:
         return WHOLE
 
     def _drop_passing(self) -> None:
-        """Delete the latest file before the next one is added, unless it is to be kept."""
+        """Delete the latest file before the next one is added, unless the latest file must be kept."""
         latest = max(self._files, default=0)
         if latest % self._spacing:
             self._drop(latest)

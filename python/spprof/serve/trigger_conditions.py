@@ -4,9 +4,9 @@
     ResidentSize    1 GiB, 2 GiB, 4 GiB, …                      the process's RSS
     GroupUse        80 %, 90 %, 95 % … of the limit             the control group's use, without cached files
 
-Sizes are polled because no kernel notifies a process of its own RSS. The wait is the time it takes to fill the memory
-left to the mark at _BYTES_A_SECOND, which is about as fast as a process can. It doubles after each look at which
-nothing had moved: a program at rest is looked at every WAIT_MOST seconds.
+Sizes are polled because the kernel does not notify a process about its own RSS. The time between polls is the time in
+which a process can fill the memory below the next mark at _BYTES_A_SECOND, about the fastest rate possible. It doubles
+after each poll at which the size had not changed. The size of an idle program is polled every WAIT_MOST seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BYTES_A_SECOND: Final = 2 << 30
 WAIT_LEAST, WAIT_MOST = 0.05, 2.0
 _MOVED_PART: Final = 64
-"""Changes by less than this fraction of what is left are ignored."""
+"""Changes by less than this fraction of the remaining distance are ignored."""
 _ROOM_BYTES: Final = 64 << 20
 """Minimum distance between a control group's last mark and its limit: a snapshot needs some memory itself."""
 _CLOSE_PERCENT: Final = 90.0
@@ -35,15 +35,15 @@ _MARKS_MOST: Final = 60
 
 
 class Pace:
-    """How long to wait until the next look at a size."""
+    """How long to wait until the next poll of a size."""
 
     def __init__(self) -> None:
         self._left = 0
         self._calm = 0
-        """Consecutive looks at which nothing had moved."""
+        """Number of consecutive polls without a change."""
 
     def wait(self, left: int) -> float:
-        """Return the seconds to wait if ``left`` bytes are missing to the next mark."""
+        """Return the seconds to wait if ``left`` bytes remain until the next mark."""
         has_moved = abs(left - self._left) > left // _MOVED_PART
         self._calm = 0 if has_moved else self._calm + 1
         self._left = left
@@ -54,14 +54,14 @@ class Size:
     """A size that grows, and the marks at which a snapshot is taken."""
 
     kind: str
-    """The kind in its files' names."""
+    """The kind, as it appears in the names of its files."""
 
     def __init__(self) -> None:
         self.pace = Pace()
 
     def look(self) -> tuple[str, int]:
-        """Return what has been reached since the last look, in words ("" for nothing), and the bytes left to the next
-        mark.
+        """Return a description of what has been reached since the last poll ("" for nothing), and the bytes left until
+        the next mark.
         """
         raise NotImplementedError
 
@@ -85,7 +85,7 @@ class ResidentSize(Size):
 
 class GroupUse(Size):
     """A control group's use. Each mark halves the distance to the limit, as long as there is room for a snapshot. All
-    marks apply again once the use has fallen below three quarters of the first one, but no sooner than a minute later.
+    marks apply again once the use has fallen below three quarters of the first mark, but no sooner than a minute later.
     """
 
     def __init__(self, group: ControlGroup, percent: float, kind: str = trigger_names.CGROUP) -> None:
@@ -117,13 +117,17 @@ class GroupUse(Size):
         return told, max(self._mark(limit, self._marks) - needed, 0)
 
     def _mark(self, limit: int, number: int) -> int:
-        """Return a mark by its number; one beyond the limit if there is no room for it. The first one always exists."""
+        """Return a mark by its number. If there is no room for it, return a mark beyond the limit. The first mark
+        always exists.
+        """
         mark = limit - int(limit * (100 - self._percent) / 100 / 2**number)
         return mark if number == 0 or mark <= limit - _ROOM_BYTES else 2 * limit
 
 
 def close_to_limit(group: ControlGroup) -> GroupUse:
-    """Return a condition to accompany another size: the kernel may kill the process before that one's next mark."""
+    """Return a condition to accompany another size, because the kernel may kill the process before that size's next
+    mark.
+    """
     limit = group.limit or 1
     percent = min(_CLOSE_PERCENT, 100 * max(limit - _ROOM_BYTES, limit // 2) / limit)
     return GroupUse(group, percent, ResidentSize.kind)

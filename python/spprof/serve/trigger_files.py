@@ -4,8 +4,8 @@
     STEM.USR2.pb.gz     for a signal: the next is STEM.USR2-2.pb.gz, and so on
     STEM.rss-2.pb.gz    if another process, or another trigger, has left STEM.rss.pb.gz
 
-They are not synced to disk, so that the program need not wait; a process that the kernel kills leaves them
-nevertheless.
+They are not synced to disk, so that the program does not have to wait. They survive even if the kernel kills the
+process.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Shown = Callable[[HeapSnapshot], HeapSnapshot]
 
 COUNTED_MAX: Final = 1000
-"""Maximum number of files for one signal, so that endless signals do not fill the disk."""
+"""Maximum number of files for one signal, so that repeated signals do not fill the disk."""
 
 
 def _as_it_is(taken: HeapSnapshot) -> HeapSnapshot:
@@ -45,13 +45,13 @@ def _always() -> bool:
 
 
 def prepare() -> None:
-    """Load what writing needs, before memory may run short."""
+    """Load the modules that writing needs, before memory may run short."""
     for name in ("symbolize.stacks", "symbolize.frames", "heap.resident_memory", "pprof.encode", "pprof.locations"):
         load(f"spprof.{name}")
 
 
 class TriggerFiles:
-    """Writes the files of one trigger. On the background thread."""
+    """Writes the files of one trigger. Runs on the background thread."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class TriggerFiles:
         shown: Shown = _as_it_is,
         is_ready: Callable[[], bool] = _always,
     ) -> None:
-        """``stem``: returns the path up to the kind. ``notes``: returns comments on the program. ``shown``: transforms
-        a snapshot before it is written. ``is_ready``: returns True if there is anything to write.
+        """``stem``: returns the path up to the kind. ``notes``: returns comments about the program. ``shown``:
+        transforms a snapshot before it is written. ``is_ready``: returns True if there is anything to write.
         """
         self.is_ready = is_ready
         self.written = self.unwritten = 0
@@ -77,7 +77,7 @@ class TriggerFiles:
         self._paths[kind] = path
 
     def add(self, kind: str, told: str) -> bool:
-        """Write one more file. False: there are COUNTED_MAX already. OSError: it cannot be written."""
+        """Write one more file. False: COUNTED_MAX files already exist. OSError: it cannot be written."""
         if self._counts.get(kind, 0) >= COUNTED_MAX:
             return False
         self._write(self._free(kind), told)
@@ -96,8 +96,8 @@ class TriggerFiles:
         give_way()
         notes = {**self._notes(), **numbers.memory_notes(), trigger_names.NOTE: told}
         memory = None
-        with suppress(MemoryError):  # the rest is still worth writing
-            memory = taken.resident  # the current one: a snapshot may share an earlier measurement
+        with suppress(MemoryError):  # the rest of the snapshot is still worth writing
+            memory = taken.resident  # the current value: a snapshot may share an earlier measurement
         profile = with_reserve(profile_of, taken, notes, None, memory)
         give_way()
         try:

@@ -41,14 +41,14 @@ else:
     trigger_conditions, trigger_files = map(module, ("spprof.serve.trigger_conditions", "spprof.serve.trigger_files"))
 
 _REFUSALS_EVERY: Final = 60.0
-"""Minimum seconds between two failed allocations that count."""
+"""Minimum number of seconds between two failed allocations that count."""
 
 _REFUSALS_TAKEN: Final = "trigger on MemoryError"
 
 
 class Trigger:
-    """A trigger that waits to take snapshots, made by ``spprof.trigger()``. It ends with ``stop()``, with its ``with``
-    block, with the process, and in a forked child, which does not continue it.
+    """A trigger that is waiting to take snapshots, as returned by ``spprof.trigger()``. It ends with ``stop()``, with
+    its ``with`` block, and with the process. A forked child does not continue it.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Trigger:
         *,
         on_memory_error: bool = False,
     ) -> None:
-        """``failed`` is called with each error in writing. RuntimeError: the signal has a handler, another trigger
-        waits for failed allocations, or there is no thread.
+        """``failed`` is called with each write error. RuntimeError: the signal has a handler, another trigger is
+        waiting for failed allocations, or there is no thread.
         """
         self._files, self._failed, self._sizes = files, failed, sizes
         self._process = os.getpid()
@@ -80,7 +80,7 @@ class Trigger:
             atexit.register(self._at_exit)
 
     def _take(self, signal_number: int, on_memory_error: bool) -> None:
-        """Acquire what is shared with the program and between triggers."""
+        """Acquire the resources that are shared with the program or between triggers."""
         if on_memory_error:
             if _engine.kept().setdefault(_REFUSALS_TAKEN, self) is not self:
                 other = _engine.kept()[_REFUSALS_TAKEN]
@@ -114,22 +114,24 @@ class Trigger:
 
     @property
     def written(self) -> int:
-        """How many snapshots have been written; for sizes, only the latest is kept."""
+        """The number of snapshots written so far. For sizes, only the latest is kept."""
         return self._files.written
 
     @property
     def unwritten(self) -> int:
-        """How many could not be written, for example on a full disk. The previous file then remains."""
+        """The number of snapshots that could not be written, for example on a full disk. The previous file then
+        remains.
+        """
         return self._files.unwritten
 
     @property
     def last_path(self) -> str:
-        """The file written last; "": none yet."""
+        """The path of the file that was written last; "": none yet."""
         return self._files.last_path
 
     def stop(self) -> None:
-        """Stop taking snapshots; one that is being written is completed. Restore the signal's default action, unless
-        the program has since installed a handler. Has no effect once stopped, or in a forked child.
+        """Stop taking snapshots. A snapshot that is currently being written is completed. Restore the signal's default
+        action, unless the program has since installed a handler. Has no effect once stopped, or in a forked child.
 
         TimeoutError: the disk is not responding; the trigger has ended nevertheless.
         """
@@ -168,8 +170,8 @@ class Trigger:
     # ---- On the background thread
 
     def _look(self) -> float:
-        """Look at the sizes. A separate job writes what they have reached, so that its cost does not delay the next
-        look.
+        """Poll the sizes. A separate job writes the snapshots for reached marks, so that their cost does not delay the
+        next poll.
         """
         if not self._files.is_ready():
             return trigger_conditions.WAIT_MOST
@@ -201,7 +203,7 @@ class Trigger:
             self._failed(error)
 
     def _at_exit(self) -> None:
-        """Answer pending calls, since the program ends right after this."""
+        """Handle pending events, since the program ends right after this."""
         jobs, self._jobs = self._jobs, None
         if jobs is None or os.getpid() != self._process:
             return
@@ -212,12 +214,12 @@ class Trigger:
 
 
 class _Call:
-    """An event that may call for a snapshot at any moment."""
+    """An event that may require a snapshot at any time."""
 
     def __init__(self, trigger: Trigger) -> None:
         self._trigger = trigger
         self._is_open = False
-        """True while it is being answered: if the answer gives way to a fork, it is tried again."""
+        """True while the event is being handled. If the handling gives way to a fork, it is tried again."""
 
     def is_called(self) -> bool:
         return self._is_open or self.came()
@@ -226,7 +228,7 @@ class _Call:
         raise NotImplementedError
 
     def work(self) -> float:
-        """The job's work. Return the seconds until the next time, unless it is called earlier."""
+        """The job's work. Return the seconds until the next call, unless the job is called earlier."""
         raise NotImplementedError
 
     def answer(self) -> None:
@@ -256,7 +258,7 @@ class _Signal(_Call):
 
 
 class _Refusal(_Call):
-    """A failed allocation. The next one counts _REFUSALS_EVERY seconds later."""
+    """A failed allocation. The next failure counts only after _REFUSALS_EVERY seconds."""
 
     def __init__(self, trigger: Trigger) -> None:
         super().__init__(trigger)
@@ -306,18 +308,19 @@ def trigger(
     on_signal: int | str | None = None,
     on_memory_error: bool = False,
 ) -> Trigger:
-    """Write a whole heap snapshot into ``folder`` whenever one of the given events happens. Return an object that can
-    stop this.
+    """Write a whole heap snapshot into ``folder`` whenever one of the given events happens. Return an object with which
+    this can be stopped.
 
     The folder is created if missing.
 
-    ``when_rss``: bytes, or a text such as ``"1.5G"``. When the process's RSS first reaches it, and each time it
-    doubles, one file is written, replacing the previous one. If a control group limits memory, also when the group
-    comes close to its limit. ``when_cgroup_percent``: 1 to 100, of that limit; then again each time the distance to the
-    limit has halved. ``on_signal``: a name or number (USR1, USR2, HUP, QUIT, URG, WINCH); each signal adds a file.
-    ``on_memory_error``: when an allocation fails, at most once a minute.
+    ``when_rss``: bytes, or a text such as ``"1.5G"``. When the process's RSS first reaches this size, and each time it
+    doubles, one file is written, replacing the previous one. If a control group limits memory, a file is also written
+    when the group comes close to its limit. ``when_cgroup_percent``: a percentage of that limit, 1 to 100; a file is
+    written there, and again each time the distance to the limit has halved. ``on_signal``: a name or number (USR1,
+    USR2, HUP, QUIT, URG, WINCH); each signal adds a file. ``on_memory_error``: when an allocation fails, at most once a
+    minute.
 
-    Snapshots are written on a thread made in C, which is stopped around forks. A forked child does not continue the
+    Snapshots are written on a thread created in C, which is stopped around forks. A forked child does not continue the
     trigger; call this again there.
 
     TypeError, ValueError: an argument has the wrong type or is out of range, or no event was given. RuntimeError: no

@@ -1,10 +1,10 @@
-"""C++ names as people say them: the function's name, without its parameters and result.
+"""C++ names as people write them: the function's name, without its parameters and result type.
 
     void ns::Table<int>::insert<char>(int, char) const    ns::Table<int>::insert<char>
     main::{lambda(int)#1}::operator()(int) const          main::{lambda(int)#1}::operator()
 
-The text comes from a demangler, which writes whole declarations. Whether a sign is a bracket or part of an operator's
-name, and whether a parameter list belongs to a scope or to the function itself, follows from the text around it.
+The text comes from a demangler, which writes whole declarations. The surrounding text determines whether a character is
+a bracket or part of an operator's name, and whether a parameter list belongs to a scope or to the function itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _OPERATOR_NAMES = (
     *(f"{sign}{behind}" for behind in ("=", "") for sign in "-+*/%^&|~!=<>"),
     *(" new[]", " delete[]", " new", " delete", " co_await"),
 )
-"""If one begins like another, the longer one comes first."""
+"""If one operator is a prefix of another, the longer one comes first."""
 
 _QUALIFIER_WORDS = (" const", " volatile", " noexcept")
 _OPENING, _CLOSING = "([{<", ")]}>"
@@ -49,10 +49,10 @@ def _name(text: str) -> str:
         elif text[at] == "(":
             end = _closing(text, at)
             if text[end : end + 1] == "(" or text[at + 1 : at + 2] in ("*", "&"):
-                return _name(_behind_stars(text[at + 1 : end - 1]))  # it returns a pointer to a function
+                return _name(_behind_stars(text[at + 1 : end - 1]))  # the function returns a pointer to a function
             end = _qualifiers_end(text, end)
             if end < len(text) and not text.startswith("::", end):
-                name = ""  # decltype(…): it was the result's type
+                name = ""  # decltype(…): the text so far was the result type
         elif text[at] == "[":
             end = _closing(text, at)
         elif text[at] in "{<":
@@ -60,7 +60,7 @@ def _name(text: str) -> str:
             name += text[at:end]
         elif text[at] == " ":
             end = at + 1
-            name = ""  # the text before it is the result's type, or "virtual thunk to"
+            name = ""  # the text before it is the result type, or "virtual thunk to"
         else:
             end = at + 1
             name += text[at]
@@ -79,8 +79,8 @@ def _word_end(text: str, at: int) -> int:
 
 
 def _operator_end(text: str, at: int) -> int:
-    """Return the end of the operator name that begins at ``at``; for a conversion, the end of its space; 0: there is
-    none.
+    """Return the end of the operator name that begins at ``at``. For a conversion, return the end of the space after
+    "operator". 0: there is none.
     """
     if not text.startswith(_OPERATOR, at) or _in_word(text, at - 1):
         return 0
@@ -96,7 +96,7 @@ def _operator_end(text: str, at: int) -> int:
 
 
 def _behind_stars(text: str) -> str:
-    """Return a declaration from after its first stars: ``Type::*name`` is ``name``."""
+    """Return a declaration without the part up to its leading stars: ``Type::*name`` is ``name``."""
     first = next((at for at, character in enumerate(text) if character in "*&(<"), len(text))
     return text[first:].lstrip("*&") if text[first : first + 1] in ("*", "&") else text
 
@@ -138,7 +138,7 @@ def _conversion_end(text: str, at: int) -> int:
 
 
 def _closing(text: str, start: int) -> int:
-    """Return the index after the bracket that closes the one at ``start``; the end of the text if there is none."""
+    """Return the index after the bracket that closes the one at ``start``; the end of the text if none does."""
     open_brackets: list[str] = []
     at = start
     while at < len(text):
@@ -153,8 +153,8 @@ def _closing(text: str, start: int) -> int:
             opening = _OPENING[_CLOSING.index(character)]
             if character != ">":
                 while open_brackets and open_brackets[-1] == "<" != opening:
-                    open_brackets.pop()  # it was "less than"
-            if open_brackets and open_brackets[-1] == opening:  # else "greater than", or the end of an arrow
+                    open_brackets.pop()  # it meant "less than"
+            if open_brackets and open_brackets[-1] == opening:  # otherwise "greater than", or the end of an arrow
                 open_brackets.pop()
         at += 1
         if not open_brackets:

@@ -45,7 +45,7 @@ def _without_clones(name: str) -> str:
 
 
 def _without_clone(parts: list[str]) -> list[str]:
-    """Return the parts of a name without the last clone suffix and the numbers after it."""
+    """Return the parts of a name, without the last clone suffix and the numbers after it."""
     last = len(parts) - 1
     while last > 0 and _is_number(parts[last]):
         last -= 1

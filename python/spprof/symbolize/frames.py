@@ -1,13 +1,13 @@
-"""Turns the words of a stack into frames, each word once in the life of a process.
+"""Turns the words of a stack into frames, each word only once in the life of a process.
 
     word ──► interpreted: code object, position ────────────────────────────────► Frame
          └─► native: generation, return address ─► module ─► function ─► file:line ─► Frame
 
-New words are looked up together: one reading of a module's symbol table serves all addresses in it, and only a file
-that has line numbers is searched for them. What is known about a word never changes, so it is kept; nothing else is.
+New words are looked up together: a module's symbol table is read once for all addresses in it, and only files that have
+line numbers are searched for them. The result for a word never changes, so it is kept. Nothing else is kept.
 
-A module that was unloaded is still read from its file. If the file is now another build, or cannot be read, only the
-module's name and the offset in it remain.
+A module that was unloaded is still read from its file. If the file is now a different build, or cannot be read, only
+the module's name and the offset in it are known.
 
 Threads: any. If two threads look up a new word at once, both get the result that was stored first.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # The bits of a word, as in include/spprof.h.
 INTERPRETED = 1 << 63
 _DEBUG_FILES = "/usr/lib/debug/.build-id"
-"""Where distributions put the debug information that they strip from files, by build id."""
+"""The folder in which distributions put the debug information that they strip from files, by build id."""
 
 
 class Symbol(NamedTuple):
@@ -45,11 +45,11 @@ class Symbol(NamedTuple):
 
 _symbols: dict[int, Symbol] = {}
 _python_frames: dict[tuple[str, str, int], Frame] = {}
-"""Equal frames are one object: a line has many positions."""
+"""Equal frames are one object, since a line has many positions."""
 
 
 def symbols_of(words: Iterable[int]) -> list[Symbol]:
-    """Return what ``learn`` has found out about each word. KeyError: a word was never learned."""
+    """Return what ``learn`` has found out about each word. KeyError: a word was not passed to ``learn`` before."""
     return [_symbols[word] for word in words]
 
 
@@ -96,7 +96,7 @@ def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> 
     places = {word: (word & ADDRESS) - 1 - module.base for word in words}
     names, lines_path = _functions(module, sorted(set(places.values())))
     roles = {word: role_of(home, names.get(place)) for word, place in places.items()}
-    # Frames that are never shown need no lines.
+    # Frames that are never shown do not need lines.
     shown = {places[word] for word, role in roles.items() if role != CALLING}
     lines = _lines(lines_path, sorted(shown))
     for word, place in places.items():
@@ -106,9 +106,9 @@ def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> 
 
 
 def _functions(module: Module, places: list[int]) -> tuple[dict[int, str], str | None]:
-    """Return function names by offset in the file, and the file that has line numbers, if any."""
+    """Return function names, keyed by offset in the file, and the file that has line numbers, if any."""
     if not os.path.isabs(module.path):
-        return {}, None  # the kernel's page has a name but no file: a file of that name in our folder is not it
+        return {}, None  # the kernel's page has a name but no file; a file of that name here is unrelated
     status, has_symtab, has_lines, found = _engine.symbols(module.path, module.build_id, places)
     if status != "found":
         return {}, None

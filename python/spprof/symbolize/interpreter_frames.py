@@ -1,4 +1,5 @@
-"""Decides which native frames are informative. The others are left out of stacks, but never out of what is recorded.
+"""Decides which native frames are informative. The others are omitted from displayed stacks, but never from the
+recorded data.
 
     as recorded, leaf first                       as shown
     _PyObject_GC_New    an allocator's layer
@@ -14,10 +15,10 @@
     Py_BytesMain        started
     main
 
-Only frames of the interpreter, and of the C library's code that starts threads and programs, are left out, and only by
-the names below. A function of another module that has one of these names stays, and a stack without any Python frame
-keeps all of its frames. Names are those of CPython 3.9 to 3.15; which of them a build has depends on what its compiler
-inlined.
+Only frames of the interpreter, and of the C library's code that starts threads and programs, are omitted, and only if
+their names are listed below. A function of another module that has one of these names is kept, and a stack without any
+Python frame keeps all of its frames. The names are those of CPython 3.9 to 3.15. A build may lack some of them,
+depending on which functions its compiler inlined.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Home = str
 
 INTERPRETER, LIBC, OTHER = "interpreter", "libc", "other"
 LAUNCHER = "launcher"
-"""The program python3 if the interpreter is a library: nothing but a main()."""
+"""The program python3 if the interpreter is a library. It contains nothing but a main()."""
 
 Role = str
 """The treatment of a frame in a stack that has a Python frame: one letter, so that a stack's roles form a string."""
@@ -43,15 +44,15 @@ PYTHON = "P"
 TELLING = "t"
 """Shown."""
 CALLING = "c"
-"""Left out: how one function came to call the next."""
+"""Omitted: how one function came to call the next."""
 ALLOCATING = "a"
-"""Left out at the leaf: the layer of the allocator that made the request."""
+"""Omitted at the leaf: the layer of the allocator that made the request."""
 STARTING = "s"
-"""Left out if only frames of this kind are between it and the outermost Python frame: how the program was started."""
+"""Omitted if all frames between it and the outermost Python frame are of this kind: how the program was started."""
 SYSTEM = "y"
-"""Left out at the root: the C library's part of starting. Most of it has no name in stripped libraries."""
+"""Omitted at the root: the C library's start code. Most of it has no name in stripped libraries."""
 ENTRY = "e"
-"""Left out at the root before SYSTEM: where the kernel enters a program."""
+"""Omitted at the root before SYSTEM: the point at which the kernel enters a program."""
 
 
 # ---- The table
@@ -64,7 +65,9 @@ _EVALUATION = """
     _PyFrame_Clear _PyFrame_ClearExceptCode _PyFrame_ClearLocals clear_thread_frame clear_gen_frame
     PyRun_String PyRun_StringFlags _PyRun_StringFlagsWithName _PyJIT_Entry
 """
-"""The loop that runs Python code, and what enters and leaves it, including exec(). Python frames replace it."""
+"""The loop that runs Python code, and the functions that enter and leave it, including exec(). Python frames replace
+them.
+"""
 
 _CALLS = """
     PyObject_Call _PyObject_Call PyObject_CallObject PyObject_CallNoArgs _PyObject_CallNoArgs PyObject_CallOneArg
@@ -86,15 +89,15 @@ _CALLS = """
     _Py_BuiltinCallFastWithKeywords_StackRef _Py_CallBuiltinClass_StackRef _PyCallMethodDescriptorFast_StackRef
     _PyCallMethodDescriptorFastWithKeywords_StackRef _PyObject_MaybeCallSpecialNoArgs _PyObject_MaybeCallSpecialOneArg
 """
-"""The ways to call an object. The called function comes next."""
+"""The functions that call an object. The called function comes next."""
 
 _SLOTS = """
     type_call type_vectorcall tp_new_wrapper vectorcall_method vectorcall_maybe vectorcall_unbound call_unbound
     call_unbound_noarg call_method call_maybe call_attribute lookup_maybe_method property_descr_get property_descr_set
     richcmp_eq richcmp_ge richcmp_gt richcmp_le richcmp_lt richcmp_ne
 """
-"""Between a class written in Python and the interpreter's operations on its objects: slot_tp_call calls __call__,
-wrap_init is __init__ of a class written in C. Others are recognized by their prefix.
+"""Functions between a class written in Python and the interpreter's operations on its objects: slot_tp_call calls
+__call__, and wrap_init is __init__ of a class written in C. Others are recognized by their prefix.
 """
 
 _SLOT_BEGINNINGS = (
@@ -138,7 +141,9 @@ _ALLOCATING = frozenset(
     _PyObject_GC_Alloc _PyObject_GC_Resize gc_alloc PyType_GenericAlloc _PyType_AllocNoTrack
     """.split()
 )
-"""Layers that every object passes through. PyList_New, PyUnicode_New and the like say what was created, and stay."""
+"""Layers that all allocations of objects pass through. PyList_New, PyUnicode_New and similar functions show what was
+created, so they are kept.
+"""
 
 _STARTING = frozenset(
     """
@@ -153,7 +158,9 @@ _STARTING = frozenset(
     pythread_wrapper thread_run t_bootstrap
     """.split()
 )
-"""From main(), or the first function of a thread, to the outermost Python frame: <module>, or threading's."""
+"""Functions from main(), or from the first function of a thread, to the outermost Python frame: <module>, or
+threading's.
+"""
 
 _SYSTEM = frozenset(
     """
@@ -166,7 +173,7 @@ _LIBC_BEGINNINGS = tuple(f"{name}{behind}" for name in ("libc", "libpthread") fo
 
 
 def home_of(module_name: str, is_interpreter: bool) -> Home:
-    """Return the kind of code in a module, by its file's name."""
+    """Return the kind of code in a module, judging by its file's name."""
     if is_interpreter:
         return INTERPRETER
     if _is_launcher(module_name):
@@ -199,7 +206,9 @@ def _goes_by_beginning(name: str) -> bool:
 
 
 def role_of(home: Home, name: str | None) -> Role:
-    """Return the role of a native frame by its function's name; None: it has none, since the file was stripped."""
+    """Return the role of a native frame, judging by its function's name. None: it has no name, since the file was
+    stripped.
+    """
     if name == "_start":
         return ENTRY
     if home is LIBC:
@@ -211,7 +220,7 @@ def role_of(home: Home, name: str | None) -> Role:
     if home is LAUNCHER:
         return TELLING
     if name is None or name in _CALLING or _goes_by_beginning(name):
-        return CALLING  # without a name it says only "the interpreter", as the Python line does
+        return CALLING  # without a name it shows only "the interpreter", as the Python line does
     return ALLOCATING if name in _ALLOCATING else TELLING
 
 
@@ -219,7 +228,7 @@ def role_of(home: Home, name: str | None) -> Role:
 
 
 def telling(frames: Sequence[Frame], roles: str, has_root: bool) -> tuple[Frame, ...]:
-    """Return the informative frames of a stack, leaf first. ``has_root``: it reaches the thread's first frame."""
+    """Return a stack's informative frames, leaf first. ``has_root``: it reaches the thread's first frame."""
     outermost = roles.rfind(PYTHON) + 1
     if outermost == 0:
         return tuple(frames)
@@ -235,7 +244,7 @@ def telling(frames: Sequence[Frame], roles: str, has_root: bool) -> tuple[Frame,
 
 
 def _without_system(roles: str) -> int:
-    """Return where the C library's start code begins at the root; the stack's end if there is none."""
+    """Return the index at which the C library's start code begins at the root; the stack's end if there is none."""
     entered = roles[:-1] if roles.endswith(ENTRY) else roles
     last = len(entered.rstrip(SYSTEM))
     return last if last < len(entered) else len(roles)

@@ -1,10 +1,10 @@
-"""The objects that contain native frames, and the only lookup of the object at an address.
+"""The objects that contain native frames, and the only function that looks up the object at an address.
 
     word:     generation (16 bits) │ return address (48 bits)
     modules:  generation 0: ├─ python ─┤  ├─ libc ─┤   ├─ liba ─┤
-              generation 1:                            ├── libb ──┤      liba was unloaded, libb took its place
+              generation 1:                            ├── libb ──┤      liba was unloaded, libb replaced it
 
-Objects of one generation do not overlap. A word names its generation; if only an address is known, the latest
+Objects of one generation do not overlap. A word contains its generation. If only an address is known, the latest
 generation that has an object there is used.
 """
 
@@ -71,7 +71,7 @@ class Modules:
 
 
 def module_paths(words: Iterable[int]) -> dict[int, str]:
-    """Return the paths of the modules that contain native words; words in no module are left out."""
+    """Return the paths of the modules that contain native words. Words that are in no module are left out."""
     modules = Modules(_engine.modules())
     found = {word: modules.holding(word) for word in words}
     return {word: module.path for word, module in found.items() if module}

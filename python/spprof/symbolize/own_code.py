@@ -1,4 +1,4 @@
-"""Which part of a stack is the profiler's own Python code, rather than the program's.
+"""Determines which part of a stack is the profiler's own Python code rather than the program's.
 
     leaf ◄──────────────────────────── root
     json.dumps ─ speedscope.write ─ save ─ app        ours: the innermost frame outside the standard library is ours
@@ -6,8 +6,8 @@
     compile ─ bootstrap._code ─ bootstrap.main        the program's: we call it there
     load ─ json.loads ─ app                           the program's
 
-What the standard library does on our behalf is ours, including its imports. Only Python frames decide; native frames
-belong to their caller.
+Frames of the standard library that run on our behalf are ours, including its imports. Only Python frames decide. Native
+frames belong to their caller.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OURS, CALLER, LIBRARY, PROGRAM = range(4)
-"""The owner of a Python frame: the package; the package where it calls the program, so that everything beneath is the
-program's; the standard library, which belongs to its caller; the program.
+"""The owner of a Python frame: the package; the package at a point where it calls the program, so that everything
+beneath belongs to the program; the standard library, whose frames belong to its caller; or the program.
 """
 
 
@@ -34,22 +34,22 @@ def _folder_of_code(file: str, levels: int) -> str:
     return file
 
 
-# From the code object, as stacks name it: in a frozen program that path differs from the module's.
+# Taken from the code object, as in stacks: in a frozen program that path differs from the module's.
 PACKAGE = _folder_of_code(_folder_of_code.__code__.co_filename, 2)
 BOOTSTRAP = os.path.join(PACKAGE, "cli", "bootstrap.py")
 _CALLERS = (BOOTSTRAP, os.path.join(PACKAGE, "cpu_time", "decorator.py"))
 
 OWN = Frame("<spprof>", PACKAGE, 0, 0, True)
-"""Stands for what the profiler did itself."""
+"""Stands for the profiler's own work."""
 
 _LIBRARY = os.path.join(os.path.dirname(getattr(os, "__file__", "no library/os.py")), "")
 _INSTALLED = tuple(os.path.join(_LIBRARY, name) + os.sep for name in ("site-packages", "dist-packages"))
 _MODULES: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
 _GENERATED = ("__init__", "__new__", "__eq__", "__hash__", "__create_fn__", "<lambda>", "<module>")
-"""Functions that dataclasses and named tuples compile from a text."""
+"""Functions that dataclasses and named tuples compile from source text."""
 
 _owner_of_code: dict[bytes, int] = {}
-"""By the engine's number of a code object, which never comes to mean another one."""
+"""The owner of each code object, keyed by the engine's number of the code object, which is never reused."""
 
 
 def owner_of(function: str, file: str) -> int:
@@ -60,8 +60,8 @@ def owner_of(function: str, file: str) -> int:
 
 
 def is_own(words: bytes) -> bool:
-    """Return whether a stack is ours, by its words as the engine packs them."""
-    for last in range(7, len(words), 8):  # the upper half has the code; allocates little: it may be sampled
+    """Return whether a stack is ours, judging by its words in the engine's packed form."""
+    for last in range(7, len(words), 8):  # the upper half is the code; this allocates little, since it may be sampled
         if words[last] < 128:  # native
             continue
         code = words[last - 3 : last + 1]
@@ -81,7 +81,9 @@ def with_own_as_one(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
 
 
 def _last_own(frames: Sequence[Frame]) -> int:
-    """Return the index of our outermost frame before the first of the program's; -1: the stack is the program's."""
+    """Return the index of our outermost frame that comes before the program's first frame; -1: the stack is the
+    program's.
+    """
     last = -1
     for index, frame in enumerate(frames):
         if not frame.is_python:

@@ -1,6 +1,7 @@
-"""Decodes Rust's linker names into the form in which they were written.
+"""Decodes Rust's linker names into the form used in source code.
 
-Two manglings are in use. The older one is C++'s, with a hash at the end and escapes for what C++ cannot express:
+Two manglings are in use. The older one is that of C++, with a hash at the end and with escapes for characters that C++
+does not allow:
 
     _ZN4core3fmt9Formatter3pad17h0123456789abcdefE                 core::fmt::Formatter::pad
     _ZN50_$LT$T$u20$as$u20$core..any..Any$GT$7type_id17h…E         <T as core::any::Any>::type_id
@@ -10,7 +11,7 @@ The newer one ("v0", RFC 2603) is a small language of paths and types:
     _RINvNtCs1234_5alloc3vec4grow…E    alloc::vec::grow::<…>
 
 Hashes, disambiguators of crates, and the crate that instantiated a function are left out. A name that follows neither
-mangling decodes to None: it is not Rust's.
+mangling is not a Rust name, so it decodes to None.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _DEPTH_MAX = 100
 _LENGTH_MAX = 1 << 18
-"""Limit on the characters of all parts together: back references can blow a short name up."""
+"""Limit on the total number of characters in all parts, since back references can expand a short name enormously."""
 
 
 class _NotRustError(Exception):
@@ -72,9 +73,7 @@ def _unescaped(part: str) -> str:
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:
-    """Return the meaning of an escape and its length: ``..``, ``$LT$``, ``$u20$``; for any other character, that
-    character.
-    """
+    """Return the meaning and length of an escape (``..``, ``$LT$``, ``$u20$``). Other characters mean themselves."""
     if text.startswith("..", at):
         return "::", 2
     end = text.find("$", at + 1) if text[at] == "$" else -1
@@ -91,7 +90,9 @@ def _is_hash(part: str) -> bool:
 
 
 def _run(text: str, at: int, characters: str, most: int = 1 << 30) -> str:
-    """Return the longest part of ``text`` from ``at`` on that has only these characters, at most ``most`` of them."""
+    """Return the longest part of ``text`` that begins at ``at`` and consists only of these characters, at most ``most``
+    of them.
+    """
     end = at
     while end < len(text) and text[end] in characters and end - at < most:
         end += 1
@@ -111,8 +112,8 @@ _DIGITS_62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class _V0:
-    """Reads one name from left to right. Every method consumes the part that it is named for and returns it in readable
-    form.
+    """Reads one name from left to right. Every method consumes the part after which it is named, and returns that part
+    in readable form.
     """
 
     def __init__(self, text: str) -> None:
@@ -120,7 +121,7 @@ class _V0:
         self._at = 0
         self._depth = 0
         self._length = 0
-        self._lifetimes = 0  # bound by the enclosing binders
+        self._lifetimes = 0  # the number of lifetimes bound by the enclosing binders
 
     def symbol(self) -> str:
         path = self._path(in_value=True)
@@ -160,7 +161,7 @@ class _V0:
         return number + 1
 
     def _optional_base_62(self, tag: str) -> int:
-        """Return 0 without the tag."""
+        """Return the number that follows ``tag``, plus 1; 0 if the tag is absent."""
         return self._base_62() + 1 if self._took(tag) else 0
 
     def _decimal(self) -> int:
@@ -196,7 +197,7 @@ class _V0:
     # ---- parts that back references may point to
 
     def _back(self) -> int:
-        """Go to the target of a back reference and return where to continue afterwards."""
+        """Go to the target of a back reference. Return the position at which to continue afterwards."""
         start = self._at - 1
         target = self._base_62()
         if target >= start:

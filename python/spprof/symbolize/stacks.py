@@ -1,13 +1,14 @@
-"""Turns stacks into frames, once for each stack of the process.
+"""Turns stacks into frames, only once for each stack of the process.
 
     snapshot ─► id, words ─► symbols ─► interpreter_frames ─► (Frame, Frame, …)   leaf first
 
-Frames are kept by id, whose meaning never changes; frames of stacks that later snapshots no longer have are dropped.
+Frames are kept by stack id, whose meaning never changes. Frames of stacks that are missing from later snapshots are
+dropped.
 
-New stacks are best learned together: their native frames are then looked up module by module.
+It is best to look up new stacks together, since their native frames are then looked up module by module.
 
-Threads: any. If two threads build a new stack at once, both get the one that was stored first. There is no lock that a
-fork or a signal handler could find taken.
+Threads: any. If two threads build a new stack at once, both get the one that was stored first. There is no lock that
+could be held when a fork or a signal handler needs it.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ NATIVE = Frame("<native>", "", 0, 0, False)
 """Stands for a stack without any frame."""
 
 CUT = Frame("<cut>", "", 0, 0, False)
-"""At the root of a stack deeper than the engine keeps, stands for the omitted callers."""
+"""Stands for the omitted callers at the root of a stack that is deeper than the engine keeps."""
 
 
 _stacks: dict[int, tuple[Frame, ...]] = {}
 
 _SPARE = 1024
-"""The least number of stacks that are kept beyond those of the last snapshot or profile."""
+"""The minimum number of stacks that are kept in addition to those of the last snapshot or profile."""
 
 
 class KeptStacks:
-    """The stacks of one snapshot or profile, as the engine had them at that moment: they may leave its table later.
+    """The stacks of one snapshot or profile, as the engine had them at that time. They may leave its table later.
 
-    Each is identified by the number under which ``kept`` lists it.
+    Each stack is identified by its number in ``kept``.
     """
 
     def __init__(self, kept: Mapping[int, Kept], is_part: bool = False) -> None:
@@ -62,7 +63,7 @@ class KeptStacks:
         return known
 
     def learn(self, numbers: Iterable[int]) -> None:
-        """Look up all of these stacks that are new, and drop others if there are many."""
+        """Look up all of these stacks that are new. Drop other stacks if there are many."""
         new = [kept for kept in map(self._kept.__getitem__, numbers) if kept[0] not in _stacks]
         words: set[int] = set()
         for kept in new:
@@ -85,7 +86,9 @@ class KeptStacks:
 
 
 def stack_frames(stack_id: int) -> tuple[Frame, ...]:
-    """Return the frames of a stack in the engine's table, like ``KeptStacks.frames``; one tuple for each id."""
+    """Return the frames of a stack in the engine's table, like ``KeptStacks.frames``. The same id always gives the same
+    tuple.
+    """
     known = _stacks.get(stack_id)
     if known is None:
         learn([stack_id])

@@ -1,10 +1,10 @@
-"""Python's names of threads, by the kernel's id, and the ends of their stacks.
+"""Python's names of threads, keyed by the kernel's id, and the addresses at the ends of their stacks.
 
     threading's table of running threads ──┬─► addresses at the ends of their stacks
     Thread objects that still exist ───────┴─► {kernel's id: name}
 
-No lock is taken: ``threading.enumerate()`` takes one, which a signal handler or a forked child may find locked forever.
-Nothing is imported: a program that has not imported threading has only its main thread.
+No lock is taken. ``threading.enumerate()`` takes a lock, which may be held forever in a signal handler or a forked
+child. Nothing is imported, since a program that has not imported threading has only its main thread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import sys
 
 
 def python_names() -> dict[int, str]:
-    """Return the names that are known now, including ended threads whose Thread object the program still holds."""
+    """Return the names that are known now, including those of ended threads whose Thread object still exists in the
+    program.
+    """
     threading = sys.modules.get("threading")
     names: dict[int, str] = {}
     for thread in [*_ended_too(threading), *_running(threading)]:
@@ -41,8 +43,8 @@ def _running(threading: object) -> list[object]:
 
 
 def addresses() -> list[int]:
-    """Return ``pthread_self()`` of the running threads that Python knows, ascending: an address at the end of each
-    stack.
+    """Return ``pthread_self()`` of each running thread that Python knows about, ascending. It is an address at the end
+    of the thread's stack.
     """
     found = [getattr(thread, "ident", None) for thread in _running(sys.modules.get("threading"))]
     return sorted(ident for ident in found if isinstance(ident, int))

@@ -89,7 +89,7 @@ function places(streams, header) {
   };
 }
 
-/** For each node its caller, its place (-1 for "all") and where its calls end: those of n are n + 1 … end[n] - 1. */
+/** For each node, its caller, its place (-1 for "all") and the end of its calls: those of n are n + 1 … end[n] - 1. */
 function nodes(streams, count) {
   const ups = streams.numbers(count - 1), read = streams.numbers(count - 1);
   const parent = new Int32Array(count), end = new Int32Array(count), nodePlace = new Int32Array(count);
@@ -131,7 +131,7 @@ function readSide(streams, side, header) {
   return { ...side, values, spreads, ages: header.bands.length ? streams.signed(count) : null };
 }
 
-/** `choice`: for a peak that was chosen among others [median, upper end, renewed variance], else null. */
+/** `choice`: [median, upper end, renewed variance] for a peak that was chosen among others, else null. */
 function readSpread(streams, count, choice) {
   const samples = streams.signed(count), seen = streams.numbers(count, Float64Array);
   const variance = streams.floats(count), lean = streams.floats(count);

@@ -1,7 +1,7 @@
-// ---- The graph: boxes on a canvas as large as its frame, whatever the depth of the stacks.
+// ---- The graph: boxes on a canvas that is as large as its frame, however deep the stacks are.
 
 const ROW = 21, ROWS_LEAST = 8, GAP = 1, NARROWEST = 1, TEXT_FROM = 26, PADDING = 5, HUES = 18;
-const FOREIGN = /[^\x20-\x7e…]/; // letters that may differ in width from the others
+const FOREIGN = /[^\x20-\x7e…]/; // letters whose width may differ from that of the others
 const FONT = '12px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 
 const LIGHT = {
@@ -19,7 +19,7 @@ const DARK = {
   aged: (share) => oklch(0.33 + 0.1 * share, 0.03 + 0.08 * share, 105 - 70 * share),
 };
 
-/** A colour in OKLCH, whose lightness is perceptual, in the form that a canvas parses fastest. */
+/** Returns a colour in OKLCH, whose lightness is perceptual, in the form that a canvas parses fastest. */
 function oklch(lightness, chroma, hue) {
   const a = chroma * Math.cos(hue * Math.PI / 180), b = chroma * Math.sin(hue * Math.PI / 180);
   const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
@@ -38,8 +38,8 @@ function gamma(part) {
 }
 
 /**
- * Draws `tree` from the call `zoomed` on, beneath its callers, which are as wide as the frame; `isUpward` flips it
- * vertically. The frame has at least `least` rows.
+ * Draws `tree` from the call `zoomed` on. Its callers are drawn above it, as wide as the frame. `isUpward` flips the
+ * graph vertically. The frame has at least `least` rows.
  */
 class Graph {
   constructor(frame, isUpward = false) {
@@ -106,7 +106,7 @@ class Graph {
     }
   }
 
-  /** Places the calls of a box that are wide enough to see; one box without a call represents the rest. */
+  /** Places the calls of a box that are wide enough to be visible. One box without a call represents the rest. */
   layOutChildren(box) {
     const { tree } = this, scale = (box.right - box.left) / shownWidth(box.call), added = [];
     const children = tree.beneath(box.call);
@@ -148,7 +148,7 @@ class Graph {
     return this.rows[call.row]?.find((box) => box.call === call) ?? null;
   }
 
-  /** The height of all rows; the frame may be higher. */
+  /** The height of all rows. The frame may be taller. */
   get fullHeight() {
     return Math.max(this.rows.length * ROW, this.height);
   }
@@ -157,7 +157,7 @@ class Graph {
     return this.isUpward ? this.fullHeight - (row + 1) * ROW : row * ROW;
   }
 
-  /** Scrolls to make the row of a call visible. */
+  /** Scrolls until the row of a call is visible. */
   reveal(call) {
     const top = this.topOf(call.row), { frame } = this;
     if (top < frame.scrollTop) frame.scrollTop = top;
@@ -226,7 +226,7 @@ class Graph {
     return now > old ? this.colours.grown(share) : this.colours.shrunk(share);
   }
 
-  /** Whether to mark a call: if its change is more than chance explains. */
+  /** Returns whether to mark a call because chance does not explain its change. */
   isMarked(call) {
     if (!this.tree.chosen.isDifference || !this.tree.chosen.hasSpread) return false;
     call.isSignificant ??= isSignificant(this.tree.sums(call));
@@ -270,7 +270,7 @@ class Graph {
     return FOREIGN.test(text) ? this.pen.measureText(text).width : text.length * this.letter;
   }
 
-  /** As much of a text as fits. Letters have one width, except foreign ones, which are measured. */
+  /** Returns as much of a text as fits. All letters have the same width, except foreign ones, which are measured. */
   fitted(text, room) {
     const count = Math.floor(room / this.letter);
     let cut = text.length <= count ? text : `${text.slice(0, Math.max(count - 1, 0))}…`;
@@ -292,7 +292,7 @@ class Graph {
   }
 }
 
-/** The hue of a package, the same in every report. */
+/** Returns the hue of a package, which is the same in every report. */
 function hueOf(name) {
   let hash = 7;
   for (let at = 0; at < Math.min(name.length, 200); at++) hash = (Math.imul(hash, 31) + name.charCodeAt(at)) >>> 0;
@@ -321,18 +321,18 @@ function foldedWords({ root }, call) {
   return `${count} frames common to ${isOfAll ? "all stacks" : `${percent(call.width, root.width)} of all`}`;
 }
 
-/** The first and the last name of a run. A module's code at its start is skipped, since its name says nothing. */
+/** The first and the last name of a run. "<module>" at the start of a run is skipped, since it says nothing. */
 function foldedNames({ report }, { run }) {
   const names = run.map(({ place }) => report.place.functions[place].slice(0, 100));
   return `${names.find((name) => name !== "<module>") ?? names[0]} … ${names[names.length - 1]}`;
 }
 
-/** Whether a call represents those that all stacks have in common. */
+/** Returns whether a call represents a run of calls that all stacks have in common. */
 function isCommon(call) {
   return call.run?.length > 0 && call.above.place < 0 && call.width >= RUN_SHARE * call.above.width;
 }
 
-/** The share of the graph's width that a call takes; a run takes as much as its first call. */
+/** The width at which a call is drawn. A run is as wide as its first call. */
 function shownWidth(call) {
   return call.run?.length ? call.run[0].width : call.width;
 }

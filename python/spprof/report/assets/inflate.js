@@ -1,5 +1,5 @@
-// ---- Synchronous decompression of zlib data. Old browsers have no decompression of their own, and the modern one is
-// asynchronous: the page would still be empty at its load event, when printing and screenshots happen.
+// ---- Synchronous decompression of zlib data. Old browsers have no built-in decompression, and that of modern
+// browsers is asynchronous: the page would still be empty at its load event, when it may be printed or captured.
 
 const LENGTH_BASES = [
   3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
@@ -19,7 +19,7 @@ function inflated(bytes) {
   return new Inflater(bytes).all();
 }
 
-/** RFC 1950 and 1951. */
+/** Implements RFC 1950 and RFC 1951. */
 class Inflater {
   constructor(bytes) {
     Object.assign(this, { bytes, at: 2, hold: 0, held: 0, out: new Uint8Array(4 * bytes.length + 1024), size: 0 });
@@ -44,7 +44,7 @@ class Inflater {
     else throw damaged();
   }
 
-  /** Reads `count` bits, the lowest first. A limited number of zeros follows the end. */
+  /** Reads `count` bits, lowest first. Beyond the end of the data, a limited number of zeros is returned. */
   take(count) {
     while (this.held < count) this.fill();
     const bits = this.hold & ((1 << count) - 1);
@@ -59,7 +59,7 @@ class Inflater {
     this.held += 8;
   }
 
-  /** The next code of a table, a value below 2 ** 12. */
+  /** Returns the value of the next code of a table, below 2 ** 12. */
   code({ bits, codes }) {
     while (this.held < bits) this.fill();
     const found = codes[this.hold & ((1 << bits) - 1)], length = found & 15;
@@ -137,7 +137,7 @@ class Inflater {
     return [tableOf(lengths.subarray(0, literals)), tableOf(lengths.subarray(literals))];
   }
 
-  /** The four bytes after the last block. */
+  /** Returns the four bytes after the last block. */
   tail() {
     this.align();
     if (this.at + 4 > this.bytes.length) throw damaged();
@@ -152,7 +152,7 @@ function fixedTables() {
   return (fixed ??= [tableOf(lengths), tableOf(new Uint8Array(32).fill(5))]);
 }
 
-/** For each pattern of the next bits, the code's value × 16 + its length; 0: none. `lengths`: those of all values. */
+/** For each pattern of the next bits, the code's value × 16 + its length; 0: no code. `lengths`: one per value. */
 function tableOf(lengths) {
   const bits = Math.max(1, ...lengths), codes = new Uint16Array(1 << bits), next = new Uint16Array(17);
   for (const length of lengths) if (length) next[length + 1]++;
@@ -166,7 +166,7 @@ function tableOf(lengths) {
   return { bits, codes };
 }
 
-/** Adler-32. A 32-bit sum allows at most 3800 steps, rounded down. */
+/** Returns the Adler-32 checksum. A 32-bit sum allows at most 3800 steps (rounded down) between reductions. */
 function checksum(bytes) {
   let low = 1, high = 0;
   for (let at = 0; at < bytes.length;) {

@@ -2,7 +2,7 @@
 
 const Z = 1.959963984540054; // normal quantile of 0.975
 
-/** Sums over entries of one side, like `Sums` in analysis/sites.py; the interval is that of analysis/estimate.py. */
+/** Sums over entries of one side, like `Sums` in analysis/sites.py. The interval is that of analysis/estimate.py. */
 class Sum {
   constructor() {
     this.value = this.samples = this.seen = this.variance = this.skewness = this.renewed = 0;
@@ -10,7 +10,7 @@ class Sum {
     this.choice = null;
   }
 
-  /** `spread`: what the column's intervals are computed from; undefined if it has none. */
+  /** `spread`: the inputs of the column's intervals; undefined if it has none. */
   add(spread, values, entry) {
     const value = values[entry];
     if (value === 0) return;
@@ -27,7 +27,7 @@ class Sum {
     this.renewed += spread.renewed[entry];
   }
 
-  /** [low, high] at 95 %. For a whole side: `unseen` bytes may have no sample, `lost` is due to lost samples. */
+  /** Returns [low, high] at 95 %. For a whole side, `unseen` bytes may have no sample; `lost` is from lost samples. */
   interval({ unseen = 0, lost = 0 } = {}) {
     const { value, variance, skewness, seen } = this, z = this.lowReach();
     const bend = leaning(variance, skewness, z), above = reach(variance, leaning(variance, skewness));
@@ -35,7 +35,7 @@ class Sum {
     return [low, Math.max(value + above, unseen && seen + unseen) + lost];
   }
 
-  /** How many standard errors the low end is below the value: more than Z for a peak chosen among others. */
+  /** How many standard errors the low end is below the value. It is more than Z for a peak chosen among others. */
   lowReach() {
     if (!this.choice || this.renewed <= 0) return Z;
     const [middle, top, renewed] = this.choice;
@@ -52,7 +52,7 @@ function reach(variance, bend, z = Z) {
   return bend / 2 + Math.sqrt(z * z * variance + bend * bend / 4);
 }
 
-/** [low, high] of new minus old, for two runs with no sample in common. */
+/** Returns [low, high] of new minus old, for two runs that have no sample in common. */
 function differenceInterval(old, now) {
   const delta = now.value - old.value, variance = now.variance + old.variance;
   const below = reach(variance, delta < 0 ? leaning(old.variance, old.skewness) : 0);
@@ -91,7 +91,7 @@ function duration(nanoseconds) {
   return `${minusOf(nanoseconds)}${seconds} s`;
 }
 
-/** `part / whole` rounded to the nearest integer, half up. */
+/** Returns `part / whole` rounded to the nearest integer, half up. */
 function quotient(part, whole) {
   return Math.floor((2 * part + whole) / (2 * whole));
 }

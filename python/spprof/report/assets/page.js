@@ -1,11 +1,11 @@
-// ---- The page: the user's choices, kept in the address, and the handling of clicks and keys.
+// ---- The page: the user's choices, which are kept in the address, and the handling of clicks and keys.
 
 const get = (id) => document.getElementById(id);
 const BUTTONS_MOST = 4;
 const SECTIONS = ["theme", "controls", "graph-section", "sites-section"];
 const THEMES = ["system", "light", "dark"];
 
-/** The user's choices, as in the address:
+/** The user's choices, as written in the address:
  * #c=1&t=0&r=3-12&rss=0&i=1&h=1&f=0&a=1&q=load&s=total&w=5&z=0.4.17 */
 const NOTHING_CHOSEN = {
   column: -1, thread: -1, invert: false, hide: false, fold: true, age: false, search: "", sort: "own",
@@ -31,7 +31,7 @@ function toAddress(choice, first) {
   return new URLSearchParams(pairs).toString();
 }
 
-/** Reads the choices from the address, limited to what the report has. */
+/** Reads the choices from the address. They are limited to what the report contains. */
 function fromAddress(text, report) {
   const given = new URLSearchParams(text), sort = given.get("s") ?? "own", theme = given.get("theme");
   return {
@@ -122,7 +122,7 @@ class Page {
     get("rss").addEventListener("change", () => this.choose({ rss: get("rss").checked }));
   }
 
-  /** A choice among the columns, the first column's value first: buttons, or a list if there are many. */
+  /** A choice among the columns, starting with the first column's value. Shown as buttons, or as a list if long. */
   fillChoices(id, part) {
     const { columns, first } = this.report;
     const texts = [...new Set([columns[first], ...columns].map((column) => column[part]))];
@@ -180,7 +180,7 @@ class Page {
 
   // ---- Choices
 
-  /** The column with the chosen group and measure; if there is none, one that has what was just chosen. */
+  /** Returns the column with the chosen group and measure or, if there is none, a column with what was just chosen. */
   columnOf(changed) {
     const checked = (id) => get(id).querySelector("input:checked, select")?.value, { columns } = this.report;
     const group = checked("groups"), measure = checked("measures");
@@ -217,7 +217,7 @@ class Page {
     this.showFound();
   }
 
-  /** Makes the trees that the graphs show: everything, or the callers and callees of a function. */
+  /** Creates the trees for the graphs: everything, or the callers and callees of a function. */
   plant() {
     const { choice, chosen, hidden, graph, upper } = this, { around } = choice;
     const nodes = around >= 0 && callsOf(this.report, around);
@@ -244,7 +244,7 @@ class Page {
     get("spoken").textContent = `Callers and callees. ${spoken(this.tree, this.tree.root)}`;
   }
 
-  /** Folds runs of calls, except one that a link leads into. An inverted graph needs no folding. */
+  /** Folds runs of calls, except a run into which a link leads. An inverted graph needs no folding. */
   fold() {
     const { choice, shownGraphs } = this, canFold = !choice.invert || this.isAround;
     for (const { tree } of shownGraphs) tree.folds = canFold;
@@ -266,7 +266,7 @@ class Page {
     get("spoken").textContent = `Unfolded. ${get("spoken").textContent}`;
   }
 
-  /** The last result of `make` if its inputs are unchanged, else a new one. */
+  /** Returns the last result of `make` if its inputs have not changed, else a new one. */
   kept(name, of, make) {
     const known = this.keptBefore[name];
     if (known && of.every((one, at) => one === known.of[at])) return known.made;
@@ -332,7 +332,7 @@ class Page {
     this.showRange(this.choice.range);
   }
 
-  /** Shows only what was allocated in a range; null: everything. Only live memory has such times. */
+  /** Shows only memory that was allocated in a range; null: everything. Only live memory has allocation times. */
   chooseRange(range) {
     const { column } = this.choice;
     this.choose({ range, column: range ? this.datedColumn(column) : column });
@@ -344,7 +344,7 @@ class Page {
     return dated.includes(column) ? column : dated.find((at) => columns[at].unit === "bytes") ?? dated[0] ?? column;
   }
 
-  /** Describes the contents of a range, even while it is being dragged. */
+  /** Describes the contents of a range, also while it is being dragged. */
   showRange(range) {
     get("range-all").hidden = !range;
     get("range-words").textContent = range ? this.rangeWords(range)
@@ -372,7 +372,7 @@ class Page {
     try {
       history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
     } catch {
-      // A notebook's frame has no address of its own in which to keep it.
+      // A notebook's frame does not have its own address in which the choice could be kept.
     }
   }
 
@@ -539,7 +539,7 @@ class Page {
     return this.sites.reduce((most, row) => (size(row) > (most ? size(most) : 0) ? row : most), null);
   }
 
-  /** A site with its source lines; for a library's site, those of the program's own line that led there. */
+  /** A site with its source lines. For a library's site, these are around the program's own line that led there. */
   aboutSite(what, row) {
     if (!row) return [];
     const { report, chosen } = this, { place, from } = row, numbers = element("dl", "numbers");
@@ -628,7 +628,7 @@ class Page {
     }
   }
 
-  /** Whether Escape clears the range: if nothing else is left to undo, or the focus is in the timeline. */
+  /** Returns whether Escape clears the range: nothing else is left to undo, or the focus is in the timeline. */
   leavesRange({ target }) {
     const isAtRest = !this.isAround && get("reset").disabled;
     return this.choice.range !== null && (isAtRest || get("over-time").contains(target));

@@ -1,9 +1,10 @@
-// ---- Sites: what each place holds, alone and with everything it calls; and the places that a search finds.
+// ---- Sites: what each place holds, by itself and including everything that it calls; and the results of a search.
 
 /**
- * A row for each visible place that holds something: `own` sums and `total` values, for each side. A stack counts as
- * own for its innermost visible Python call, or its innermost visible call if it has none: `owner` has it by node.
- * For a library's place, `from` is the program's own place that led to most of it; else -1.
+ * Returns a row for each visible place that holds something: `own` sums and `total` values, for each side. A stack is
+ * owned by its innermost visible Python call or, if it has none, by its innermost visible call. `owner` gives the
+ * place of that call for each node. For a library's place, `from` is the program's own place that led to most of it;
+ * otherwise it is -1.
  */
 function sitesOf(chosen, hidden, owner) {
   const { entryCount, entryNode, place } = chosen.report, yours = yourPlaces(chosen.report);
@@ -26,7 +27,7 @@ function sitesOf(chosen, hidden, owner) {
   return rows;
 }
 
-/** The key with the largest value; -1: none. */
+/** Returns the key with the largest value; -1: there is none. */
 function largest(sums) {
   let found = -1, most = 0;
   for (const [key, value] of sums ?? []) {
@@ -35,7 +36,7 @@ function largest(sums) {
   return found;
 }
 
-/** For each node the place of the innermost Python call on its path that is not a library's; -1: none. */
+/** For each node, the place of the innermost Python call on its path that is not a library's; -1: none. */
 function yourPlaces(report) {
   if (report.yourPlaces) return report.yourPlaces;
   const { nodeCount, parent, nodePlace, place } = report, yours = new Int32Array(nodeCount).fill(-1);
@@ -46,7 +47,7 @@ function yourPlaces(report) {
   return (report.yourPlaces = yours);
 }
 
-/** For each node the place to which its values are attributed; -1: none is visible. */
+/** For each node, the place to which its values are attributed; -1: no place is visible. */
 function owners(report, hidden) {
   const { nodeCount, parent, nodePlace, place } = report;
   const python = new Int32Array(nodeCount).fill(-1), any = new Int32Array(nodeCount).fill(-1);
@@ -58,7 +59,7 @@ function owners(report, hidden) {
   return python.map((site, node) => (site >= 0 ? site : any[node]));
 }
 
-/** For each side the values by place. Each stack counts once, however often the place occurs in it. */
+/** For each side, the values by place. Each stack counts once, however many times the place occurs in it. */
 function totals(chosen, hidden) {
   const { nodeCount, nodePlace, place } = chosen.report, isOutermost = outermost(chosen.report);
   return chosen.nodeValues.map((values) => {
@@ -68,7 +69,7 @@ function totals(chosen, hidden) {
   });
 }
 
-/** For each node whether no caller is at the same place; computed once. */
+/** For each node, whether no caller is at the same place. Computed only once. */
 function outermost(report) {
   if (report.isOutermost) return report.isOutermost;
   const { nodeCount, end, nodePlace } = report;
@@ -82,7 +83,7 @@ function outermost(report) {
   return (report.isOutermost = isOutermost);
 }
 
-/** Which places have `text` in their function, file or line: one byte each; null without a search. */
+/** One byte per place: whether its function, file or line contains `text`. Null if there is no search. */
 function placesWith(place, text) {
   const wanted = text.trim().toLowerCase();
   if (!wanted) return null;
@@ -90,7 +91,7 @@ function placesWith(place, text) {
   return Uint8Array.from(place.lowered, (text) => Number(text.includes(wanted)));
 }
 
-/** Sums over all stacks that pass through a found place. */
+/** Returns the sums over all stacks that pass through a found place. */
 function sumsWith(chosen, found) {
   const { nodeCount, end, nodePlace } = chosen.report, sums = chosen.newSums();
   for (let node = 1; node < nodeCount;) {

@@ -46,7 +46,7 @@ class Table {
     this.order();
   }
 
-  /** Sorts all sites, not only the visible ones: sorting an ordered array again is fast. */
+  /** Sorts all sites, not only the visible ones, since sorting an ordered array again is fast. */
   order() {
     const kind = this.kinds.find(({ key }) => key === this.sort) ?? this.kinds[0], sign = this.ascending ? -1 : 1;
     const { functions } = this.place, byName = (one, other) => compare(functions[one.place], functions[other.place]);
@@ -170,7 +170,7 @@ class Table {
     return [" ", shown];
   }
 
-  /** The program's own line that led there. */
+  /** The program's own line that led to the site. */
   fromWords(at) {
     const name = named(this.place.functions[at], "", 100);
     return [" ", element("span", "from", "from ", name, ...this.fileWords(at, 120))];

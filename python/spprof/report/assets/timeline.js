@@ -1,4 +1,4 @@
-// ---- What was live over time, and the selected range of time.
+// ---- The live memory over time, and the selected range of time.
 
 const CHART_HEIGHT = 190, CHART_TOP = 8, CHART_BOTTOM = 20, CHART_RIGHT = 10, CHART_BEFORE = 14, TICK_ROOM = 84;
 const DRAG_LEAST = 4; // pixels; a shorter movement is a click
@@ -9,7 +9,7 @@ const STEPS_MS = [
 const DAY_MS = 86400000, DATE_MOST = 8.64e15;
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** Times of day in UTC, with the date if there are several days, as precise as the points require. */
+/** Formats times of day in UTC, as precisely as the points require. The date is included if there are several days. */
 class Clock {
   constructor(times) {
     this.hasDates = Math.floor(times[0] / DAY_MS) !== Math.floor(times[times.length - 1] / DAY_MS);
@@ -25,7 +25,7 @@ class Clock {
   }
 }
 
-/** [distance of marks, function that formats a mark] for an axis from 0 to `most` bytes. */
+/** Returns [distance between marks, function that formats a mark] for an axis from 0 to `most` bytes. */
 function sizeSteps(most, room = 4) {
   const [name, scale] = SIZES.findLast((unit) => unit[1] <= Math.max(most, 1));
   const factors = (scale === 1 ? [] : [0.1, 0.2, 0.5]).concat([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]);
@@ -45,9 +45,11 @@ function polyline(points) {
 }
 
 /**
- * Draws the points of a history. A range is [from, to], two edges: edge 0 precedes all points, edge k is point k - 1.
- * It contains what the points after `from` up to `to` were the first to see; null: everything.
- * `on`: `range(range)` when one is chosen, `preview(range)` during a drag, `tip(content, x, y)` (null: none).
+ * Draws the points of a history. A range is a pair of edges, [from, to]: edge 0 is before all points, and edge k is
+ * point k - 1. The range contains the memory that was first seen by the points after `from`, up to `to`. A range of
+ * null contains everything.
+ * `on` has three callbacks: `range(range)` when a range is chosen, `preview(range)` during a drag, and
+ * `tip(content, x, y)` to show a tip (null: no tip).
  */
 class Timeline {
   constructor(section, history, on) {
@@ -69,13 +71,13 @@ class Timeline {
     return this.points.some((point) => point.rss !== null);
   }
 
-  // ---- In words
+  // ---- Text
 
   timeOf(edge) {
     return edge > 0 ? this.clock.text(this.points[edge - 1].time) : "before the first snapshot";
   }
 
-  /** Describes when the contents of a range were allocated. */
+  /** Describes when the memory in a range was allocated. */
   words([from, to]) {
     if (from === 0) return `before ${this.timeOf(to)} UTC`;
     return `between ${this.timeOf(from)} and ${this.timeOf(to)} UTC`;
@@ -101,7 +103,7 @@ class Timeline {
     return at < this.sites.length ? `part-${at}` : "part-others";
   }
 
-  /** Rows of [name, text] that describe a point. */
+  /** Returns rows of [name, text] that describe a point. */
   numbersOf({ bytes, low, high, rss, pss }) {
     const rows = [["heap", amount(bytes, "bytes")]];
     if (low !== null) rows.push(["", high - low < 1 ? "exact" : `${between([low, high], "bytes")} (95 %)`]);
@@ -145,7 +147,7 @@ class Timeline {
 
   // ---- The picture
 
-  /** Draws everything to fit the frame's width. */
+  /** Draws everything at the width of the frame. */
   fit() {
     this.width = this.frame.clientWidth;
     const { points, last } = this, tops = points.map(({ bytes, high, rss }) => {
@@ -192,7 +194,7 @@ class Timeline {
     ];
   }
 
-  /** [x, text] for each mark, at round times. */
+  /** Returns [x, text] for each mark. Marks are at round times. */
   timeMarks() {
     const { points, last, clock } = this, first = points[0].time, end = points[last - 1].time;
     const most = Math.max((this.width - this.left) / TICK_ROOM, 1);
@@ -209,7 +211,7 @@ class Timeline {
     return marks;
   }
 
-  /** What each site held, stacked with the largest at the bottom. */
+  /** Draws what each site held, stacked with the largest at the bottom. */
   areas() {
     const { points } = this, sums = points.map(() => 0);
     return points[0].parts.map((_, part) => {
@@ -240,7 +242,7 @@ class Timeline {
 
   // ---- The range
 
-  /** Shows the chosen range; null: none. */
+  /** Shows the chosen range; null: there is none. */
   show(range, hasRss) {
     this.range = range;
     this.hasRss = hasRss;
@@ -330,7 +332,7 @@ class Timeline {
     this.on.range(from === 0 && to === this.last ? null : [from, to]);
   }
 
-  /** The range whose edges are nearest to two x positions; if both have the same edge, the interval around it. */
+  /** Returns the range with the edges nearest to two x positions. If they are equal, it is the one around them. */
   between(one, other) {
     const from = this.nearest(Math.min(one, other)), to = this.nearest(Math.max(one, other));
     if (from < to) return [from, to];
@@ -364,7 +366,7 @@ class Timeline {
   }
 }
 
-/** The maximal runs of points that all satisfy `isSo`. */
+/** Returns the maximal runs of points that all satisfy `isSo`. */
 function runsOf(points, isSo) {
   const runs = [[]];
   for (const point of points) {

@@ -1,8 +1,8 @@
-// ---- The chosen part of the report, summed up, and the two trees that show it.
+// ---- The totals of the chosen part of the report, and the two trees that show it.
 
 /**
- * The values of one column and one thread (-1: all), for each entry and each node; in a report with a history, only
- * those in one range (see Timeline; null: all).
+ * The values of one column and one thread (-1: all threads), for each entry and each node. In a report with a history,
+ * only values in one range are included (see Timeline; null: all).
  */
 class Chosen {
   constructor(report, column, thread, range = null) {
@@ -60,7 +60,7 @@ function filtered(values, { entryThread, entryPoint }, thread, range) {
   return values.map((value, entry) => (isOf(entry) && isIn(entry) ? value : 0));
 }
 
-/** In a difference, a width is the larger of old and new, entry by entry, so that nothing vanishes. */
+/** Returns the widths for a difference: for each entry, the larger of old and new, so that nothing vanishes. */
 function larger(old, now) {
   return old.map((value, entry) => Math.max(value, now[entry]));
 }
@@ -71,7 +71,7 @@ class Groups {
     this.slot = new Int32Array(count).fill(-1);
   }
 
-  /** [[place, its items], …] of `items`, whose places are `placesOf`. */
+  /** Returns [[place, its items], …] for `items`. `placesOf` holds the place of each item. */
   of(items, placesOf) {
     const found = [];
     for (let index = 0; index < items.length; index++) {
@@ -87,16 +87,17 @@ class Groups {
   }
 }
 
-/** The share of a call's width that each call of a folded run has at least, and the shortest run that is folded. */
+/** Each call of a folded run has at least this share of the first call's width; a shorter run is not folded. */
 const RUN_SHARE = 0.995, FOLDED_LEAST = 3;
-/** How many calls common to all stay visible, if they lead to other calls, and if they lead to none. */
+/** How many of the calls common to all stacks stay visible: if they lead to other calls, and if they do not. */
 const KEPT_WITH_CALLS = 6, KEPT_ALONE = 12;
 
 /**
- * A tree of calls, computed only as far as it is shown. A call has `place`, `parent`, `width`, `values` (one for each
- * side); its children have one place each, the widest first. Hidden places are left out: what they hold counts for
- * the caller. With `folds`, a run of calls, each the caller of the next, is shown as one, as the last of them: `run`
- * lists them, and `above` is the call that is shown as its caller.
+ * A tree of calls, computed only as far as it is shown. A call has `place`, `parent`, `width` and `values` (one for
+ * each side). Its children are at different places, the widest first. Hidden places are left out, and what they hold
+ * is attributed to the caller. If `folds` is true, a run of calls, in which each call is the caller of the next, is
+ * shown as one call, the last of the run. Its `run` then lists all of them, and `above` is the call that is shown as
+ * its caller.
  */
 class Tree {
   constructor(chosen, hidden) {
@@ -125,13 +126,13 @@ class Tree {
     return call.sums;
   }
 
-  /** The average number of the age band of what a call holds; null if ages are unknown. */
+  /** The average age band number of the memory that a call holds; null if ages are unknown. */
   age(call) {
     if (!this.chosen.ages || !(call.width > 0)) return null;
     return (call.age ??= this.sumOfAges(call) / call.width);
   }
 
-  /** What a call holds itself, for each side. */
+  /** Returns what a call itself holds, for each side. */
   own(call) {
     return call.values.map((value, side) => {
       return this.children(call).reduce((rest, child) => rest - child.values[side], value);
@@ -140,7 +141,7 @@ class Tree {
 
   // ---- The tree as shown, with runs of calls folded
 
-  /** The calls shown beneath a shown call. */
+  /** Returns the calls that are shown beneath a shown call. */
   beneath(call) {
     return (call.beneath ??= this.children(call).map((child) => {
       const run = this.folds && !child.isUnfolded ? this.runFrom(child, call) : [];
@@ -158,7 +159,7 @@ class Tree {
     return run.length < FOLDED_LEAST ? [] : run;
   }
 
-  /** How many of the calls common to all stay visible: from the program's innermost own call on, if that is near. */
+  /** How many calls common to all stacks stay visible: from the program's innermost own call on, if that is near. */
   keptOf(calls) {
     const hasCalls = this.children(calls[calls.length - 1]).length > 0;
     const kept = calls.length - calls.findLastIndex((call) => !this.isLibrary(call));
@@ -184,7 +185,7 @@ class Tree {
     return false;
   }
 
-  /** Discards the folding that `hasRuns` has computed. */
+  /** Discards the folding that `hasRuns` computed. */
   forget() {
     const pending = [this.root];
     for (let call; (call = pending.pop());) {
@@ -212,7 +213,7 @@ class Tree {
     return call;
   }
 
-  /** The call at the end of a path of places from the root, or the last one that exists. */
+  /** Returns the call at the end of a path of places from the root, or the last call on the path that exists. */
   follow(path) {
     let call = this.root;
     for (const place of path) {
@@ -230,7 +231,7 @@ function pathOf(call) {
   return path.reverse();
 }
 
-/** Callers above callees: everything, or what a function calls, whose outermost calls are `nodes`. */
+/** Callers above callees. The tree covers everything, or the calls of a function whose outermost calls are `nodes`. */
 class CallersFirst extends Tree {
   constructor(chosen, hidden, place = -1, nodes = [0]) {
     super(chosen, hidden);
@@ -271,9 +272,9 @@ class CallersFirst extends Tree {
 }
 
 /**
- * Inverted: callees above their callers. `entries` are those of a call, `next` the nodes of its callers; both are
- * computed when a call is opened, from `indexes`, their positions in those of the call above.
- * For a function it has the callers, starting at its outermost calls, which are `nodes`.
+ * The inverted tree: callees above their callers. `entries` are the entries of a call, and `next` are the nodes of its
+ * callers. Both are computed when a call is opened, from `indexes`, which are positions in the same arrays of the call
+ * above. For a function, the tree shows its callers, starting at its outermost calls, which are `nodes`.
  */
 class CalledFirst extends Tree {
   constructor(chosen, hidden, place = -1, nodes = null) {
@@ -340,7 +341,7 @@ class CalledFirst extends Tree {
   }
 }
 
-/** The outermost calls of the function that contains a place, whatever their lines. */
+/** Returns the outermost calls of the function that contains a place, regardless of their lines. */
 function callsOf(report, at) {
   const { place: { functions, files }, nodeCount, nodePlace, end } = report, nodes = [];
   const isOf = functions.map((name, other) => name === functions[at] && files[other] === files[at]);

@@ -1,4 +1,4 @@
-// ---- Descriptions of calls and sites, and their elements. Texts never become markup.
+// ---- Descriptions of calls and sites, and their elements. Text is never treated as markup.
 
 function element(tag, className, ...content) {
   const made = document.createElement(tag);
@@ -7,12 +7,12 @@ function element(tag, className, ...content) {
   return made;
 }
 
-/** A name in its own element, which isolates its writing direction. At most `most` characters of it. */
+/** Returns a name, limited to `most` characters, in its own element, which isolates its writing direction. */
 function named(text, className, most = 400) {
   return element("bdi", className, text.length > most ? `${text.slice(0, most)}…` : text);
 }
 
-/** `files`: all file names, full or as tables show them. */
+/** `files`: all file names, either in full or as shown in tables. */
 function fileOf(place, at, files = place.files) {
   if (at < 0 || !files[at]) return "";
   return place.lines[at] > 0 ? `${files[at]}:${place.lines[at]}` : files[at];
@@ -22,7 +22,7 @@ function between([low, high], unit, write = amount) {
   return `${write(Math.floor(low), unit)} – ${write(Math.ceil(high), unit)}`;
 }
 
-/** Some sums in words: [main, detail]. `sides`: the report's sides, if these are the sums of the whole. */
+/** Describes sums in words: [main, detail]. `sides`: the report's sides, if these are the sums of the whole. */
 function amountWords(chosen, sums, sides = []) {
   const { unit } = chosen.column;
   if (sums.length > 1) return changeWords(chosen, sums);
@@ -76,7 +76,7 @@ function showMemory(memory, bar, list) {
   }));
 }
 
-/** Rows of [name, text] that describe a call. */
+/** Returns rows of [name, text] that describe a call. */
 function describe(tree, call) {
   const { chosen, root } = tree, { unit } = chosen.column, sums = tree.sums(call), isAll = call.place < 0;
   const [main, detail] = amountWords(chosen, sums, isAll ? tree.report.sides : []), rows = [["total", main]];
@@ -96,7 +96,7 @@ function describe(tree, call) {
   return rows;
 }
 
-/** Rows of [name, text] that describe a site. */
+/** Returns rows of [name, text] that describe a site. */
 function describeSite(chosen, { own, total }) {
   const { unit } = chosen.column, [main, detail] = amountWords(chosen, own), last = own.length - 1;
   const rows = [["own", main]];
@@ -107,7 +107,7 @@ function describeSite(chosen, { own, total }) {
   return rows;
 }
 
-/** The source lines around a place, its own line marked; nothing if the report has none. */
+/** Returns the source lines around a place, with its own line marked; nothing if the report has no source lines. */
 function sourceOf(report, at) {
   const found = report.sources.get(at), { lines, files } = report.place;
   if (!found) return [];
@@ -121,7 +121,7 @@ function sourceOf(report, at) {
   return [frame];
 }
 
-/** What a screen reader announces about a call. */
+/** The text with which a screen reader describes a call. */
 function spoken(tree, call) {
   const { place } = tree.report, isFolded = tree.isFolded(call), count = tree.beneath(call).length;
   const [main, detail] = amountWords(tree.chosen, tree.sums(call));
