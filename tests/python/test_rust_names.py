@@ -1,4 +1,4 @@
-"""Rust's two manglings. The names come from a compiler, except those that no compiler would write."""
+"""The two Rust manglings. The names come from a compiler, except those that no compiler would produce."""
 
 from __future__ import annotations
 
