@@ -253,7 +253,7 @@ def wave_mean(parameters: Numbers, live: Numbers, times: Numbers) -> Numbers:
 
 
 class Leak:
-    """A leak. A run's ``samples`` counts the leak's samples at the end. Parameters: the mean lifetime of freed blocks."""
+    """A leak. A run's ``samples`` are those of the leak at the end. Parameters: the mean lifetime of freed blocks."""
 
     def __init__(self, share: float, longest: float = 1 / 60) -> None:
         self.share = share

@@ -87,7 +87,7 @@ class Made:
         return number
 
     def allocate(self, stack: int, size: int, count: int = 1, age: int = 0, thread: str = "1") -> Block:
-        """Add blocks. If they are older than the first snapshot, ``age`` is the lower end of their age band in seconds."""
+        """Add blocks. For older ones than the first snapshot, ``age`` is the lower end of their age band in seconds."""
         first = self.moments[0].monotonic_ms if self.moments else self.now.monotonic_ms
         block = Block(size, self.now.monotonic_ms if self.moments else first - 1000 * age, self.now.period, thread)
         self.now.live[stack][block] += count
