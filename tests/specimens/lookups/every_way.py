@@ -1,4 +1,4 @@
-"""The result of each way of looking malloc up after the start."""
+"""Check the result of each way of looking malloc up after the start."""
 
 import ctypes
 import sys
@@ -39,7 +39,7 @@ assert len(set(mallocs.values())) == (1 + has_entry if sys.argv[3] == "patch" el
 later = load(sys.argv[4])
 assert later.of_handle(libc, b"malloc") == mallocs["libc"]
 
-# A lookup of the next definition returns it.
+# Such a lookup of the next definition returns the hook.
 assert (ours.of_next(b"malloc"), ours.of_next(b"free")) == original
 assert ours.of_handle(RTLD_NEXT, b"malloc") == original[0]
 assert ours.of_version(RTLD_NEXT, b"malloc", version) == original[0]
