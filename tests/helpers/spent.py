@@ -130,7 +130,7 @@ def check_seconds(profile, function, seconds, times=1, thread_id=None):
 
 
 def check_total(profile, used):
-    """Check that all CPU time is reported, within 2% and a small constant."""
+    """Check that all CPU time is reported, within 2 % and a small constant."""
     assert abs(profile.total_ns / 1e9 - used) <= 0.02 * used + APART, f"{profile.total_ns / 1e9} of {used} s\n{profile}"
 
 

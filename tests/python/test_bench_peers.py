@@ -69,7 +69,7 @@ def test_an_interval_widens_with_what_processes_differ_by() -> None:
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With eight processes, the bootstrap's coverage is about 90% instead of 95%. The seed is fixed."""
+    """With eight processes, the bootstrap's coverage is about 90 % instead of 95 %. The seed is fixed."""
     monkeypatch.setattr(intervals, "RESAMPLES", 200)
     chance = random.Random(2)
     missed = 0

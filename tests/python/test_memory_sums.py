@@ -30,7 +30,7 @@ def grown(child: Child, *words: object, **environment: str) -> tuple[Growth, Gro
 
 
 def assert_explained(growth: Growth) -> None:
-    """Check that the sums are correct within 5%."""
+    """Check that the sums are correct within 5 %."""
     assert growth["rss"] > 64 << 20
     assert abs(growth["rest"]) * 20 <= growth["rss"], growth
 
