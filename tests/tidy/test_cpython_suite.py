@@ -1,4 +1,4 @@
-"""tests/stress/cpython_suite.py: what counts as a difference, and that no process of a suite survives."""
+"""tests/stress/cpython_suite.py: what counts as a difference. No process of a suite survives it."""
 
 from __future__ import annotations
 
