@@ -1,10 +1,10 @@
-"""Build the documentation site, and fail at any warning or dead link.
+"""Builds the documentation site, and fails on any warning or dead link.
 
-    python3 tools/documentation.py                        the site, into build/site
-    python3 tools/documentation.py linkcheck              ask every external address as well (needs a network)
+    python3 tools/documentation.py                        builds the site in build/site
+    python3 tools/documentation.py linkcheck              also checks every external address (needs a network)
 
-The pages stay where they are in the repository, where a forge shows them. They are copied into one folder, from which
-Sphinx builds, with their links adapted:
+The pages stay where they are in the repository, where a forge shows them. They are copied into one folder with their
+links adapted, and Sphinx builds from that folder:
 
     docs/cli.md ───────────────► build/docs/source/cli.md
     docs/site/index.md ────────► build/docs/source/index.md
@@ -29,7 +29,7 @@ SITE = ROOT / "build" / "site"
 
 _INDEX = "docs/site/index.md"
 _LEFT_OUT = ("README.md", "CODE_OF_CONDUCT.md")
-"""Pages at the root that the site does not have. It has an index of its own, to which links to README.md lead."""
+"""Pages at the root that are not part of the site. The site has its own index, which replaces README.md in links."""
 
 _BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
@@ -40,7 +40,7 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'`)\]]+")
 
 
 def pages(root: Path = ROOT) -> dict[str, str]:
-    """Return the path in the site's source folder of every page and picture, by its path in the repository."""
+    """Return the path in the site's source folder of every page and picture, keyed by its path in the repository."""
     found = [file for file in root.glob("*.md") if file.name not in _LEFT_OUT]
     found += [file for file in root.glob("docs/**/*") if file.is_file() and "__pycache__" not in file.parts]
     found += [*root.glob("tests/nightly/*.md"), *root.glob("tests/stress/*.md")]
@@ -56,8 +56,9 @@ def _place(name: str) -> str:
 
 
 def adapted(text: str, name: str, places: dict[str, str]) -> str:
-    """Return the text of the page ``name`` with links that are right in the site. A link to a file that the site does
-    not have becomes its text."""
+    """Return the text of the page ``name`` with links that are correct in the site. A link to a file that the site does
+    not contain is replaced by its text.
+    """
 
     def link(match: re.Match[str]) -> str:
         mark, words, target = match.groups()
@@ -79,8 +80,9 @@ def adapted(text: str, name: str, places: dict[str, str]) -> str:
 
 
 def copy_pages(source: Path, root: Path = ROOT) -> None:
-    """Copy the pages into the folder ``source``. A page that has not changed keeps its time, so that Sphinx reads only
-    the others again."""
+    """Copy the pages into the folder ``source``. An unchanged page keeps its modification time, so that Sphinx reads
+    only the changed ones again.
+    """
     places = pages(root)
     for name, place in places.items():
         content = (root / name).read_bytes()
@@ -95,7 +97,7 @@ def copy_pages(source: Path, root: Path = ROOT) -> None:
             file.unlink()
 
 
-# ---- Links of the finished site
+# ---- Links in the finished site
 
 
 class _Page(HTMLParser):
@@ -116,7 +118,7 @@ class _Page(HTMLParser):
 
 
 def faults_of_links(site: Path) -> list[str]:
-    """Return a line for each link of the site that leads nowhere, or that loads something from another host."""
+    """Return a line for each link of the site that is dead or that loads something from another host."""
     parsed = {file: _Page(file.read_text(encoding="utf-8")) for file in sorted(site.rglob("*.html"))}
     faults = []
     for file, page in parsed.items():
@@ -159,7 +161,7 @@ def faults_of_hosts(site: Path) -> list[str]:
 
 
 def clicks(site: Path, start: str = "index.html") -> dict[str, int]:
-    """Return how many clicks each page is away from the index, along links of the pages' own text."""
+    """Return how many clicks each page is away from the index, following only links in the text of the pages."""
     found, queue = {start: 0}, [start]
     for name in queue:
         text = (site / name).read_text(encoding="utf-8")
@@ -177,7 +179,7 @@ def clicks(site: Path, start: str = "index.html") -> dict[str, int]:
 
 
 def sphinx(builder: str, output: Path, *options: str) -> None:
-    """Run one of Sphinx's builders. CalledProcessError: it failed or warned."""
+    """Run one of Sphinx's builders. Raise CalledProcessError if it fails or warns."""
     source = BUILD / "source"
     command = [sys.executable, "-m", "sphinx", "--builder", builder, "--fail-on-warning", "--keep-going", "--nitpicky"]
     command += ["--quiet", "--doctree-dir", str(BUILD / "doctrees"), *options, str(source), str(output)]
