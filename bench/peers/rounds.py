@@ -35,7 +35,7 @@ Slice = list[int]
 
 @dataclass(frozen=True)
 class Plan:
-    """The length of a generation."""
+    """How long a generation takes."""
 
     slice_ms: float
     """Length of a slice. 0: the length of a loop is fixed, and a slice has ``loops`` of them."""

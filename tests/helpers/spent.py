@@ -149,9 +149,7 @@ def drops():
 
 
 def drops_within():
-    """Return the drops, except those of two ticks while the engine is busy, one at the session's start and one at its
-    end.
-    """
+    """Return the drops. Ignore two ticks at most that found the engine busy, at the session's start and at its end."""
     found = {reason: count for reason, count in drops().items() if count > 0}
     if found.get("in_engine", 0) <= 2:
         found.pop("in_engine", None)

@@ -60,7 +60,7 @@ def test_a_mean_is_of_the_medians_of_processes() -> None:
 
 
 def test_an_interval_widens_with_what_processes_differ_by() -> None:
-    """Rounds within a process cannot show the effect of its memory layout."""
+    """Rounds within one process cannot show the effect of the process's memory layout."""
     chance = random.Random(1)
     alike = intervals.bootstrap([noisy(chance, 1.0) for _ in range(8)])
     apart = intervals.bootstrap([noisy(chance, shift) for shift in (0.96, 0.98, 1.0, 1.0, 1.0, 1.02, 1.04)])

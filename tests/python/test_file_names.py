@@ -25,7 +25,7 @@ NAMES = {
     "a\xe9.py": "aé.py",
     r"a\xe9.py": r"a\x5cxe9.py",
 }
-"""Names in Python, and as files and reports spell them: two with an invalid byte, one with a letter, one with an
+"""Names in Python, and as files and reports spell them: two names with an invalid byte, one with a letter, one with an
 escape.
 """
 

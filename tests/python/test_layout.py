@@ -55,7 +55,7 @@ OTHERS = re.compile(
 
 
 def refused(said: str) -> str:
-    """Return the names in a rejection."""
+    """Return the names of the differing fields that a rejection lists."""
     if said == FREE_THREADED:
         return "free_threaded"
     matched = OTHERS.fullmatch(said)

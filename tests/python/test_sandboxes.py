@@ -68,7 +68,7 @@ def test_without_timers_a_thread_gives_the_ticks_and_it_is_said(
 def test_where_no_tick_can_come_the_start_says_what_to_allow(
     spender: Spender, calls: str, named: str, error: str
 ) -> None:
-    """Without the error, the profile would be empty."""
+    """If the start did not fail, the profile would be empty."""
     said = refused(spender, calls, error)
     assert said.startswith("error:")
     assert named in said

@@ -3,7 +3,7 @@
 import ctypes
 import sys
 
-assert ctypes.CDLL(None).system(b"echo begun; cat > /dev/null") == 0  # once "begun" is read, the thread waits
+assert ctypes.CDLL(None).system(b"echo begun; cat > /dev/null") == 0  # once "begun" is read, the thread is waiting
 for _ in range(1000):
     pass
 assert "spprof" not in sys.modules

@@ -173,7 +173,7 @@ async def lives(application):
 
 
 def on_another_loop(application):
-    """One sentence says that this is impossible."""
+    """A loop other than asyncio's is rejected with a one-sentence error."""
     sent = []
 
     async def send(message):

@@ -32,7 +32,7 @@ memprof.start(0, native=sys.argv[3])
 mallocs, frees = found("malloc"), found("free")
 for way, address in mallocs.items():
     assert is_counted(function(address), release(frees[way])), way
-# Preloaded, our hook has a symbol too.
+# If the library is preloaded, our hook has a symbol too.
 assert len(set(mallocs.values())) == (1 + has_entry if sys.argv[3] == "patch" else 2), mallocs
 
 # Libraries that are loaded later are covered too.

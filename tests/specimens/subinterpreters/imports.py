@@ -51,7 +51,7 @@ def at_once():
 
 
 def one_fails(kind):
-    """If one interpreter cannot import spprof, others can."""
+    """If one interpreter cannot import spprof, others still can."""
     with Interpreter(kind) as one:
         one.run("""
             import sys
