@@ -1,10 +1,11 @@
-"""Files: writing a large snapshot as pprof, its size, and reading it into a table, compared with memray's `table`.
+"""Profile files: the time to write a large snapshot in pprof's format, its size, and the time to read it into a table,
+compared with memray's `table`.
 
 python bench/files.py [STACKS]
 
-50 000 unique stacks of 40 frames (bench/stacks.py), or STACKS. memray traces a program that allocates one block at each
-of the same number of stacks. memray is installed into its own environment; if it is unavailable, its line says so. Wall
-time and CPU time, the best of ROUNDS each; those of reading are of whole commands.
+The snapshot has 50 000 unique stacks of 40 frames (bench/stacks.py), or STACKS of them. memray traces a program that
+allocates one block at each of the same number of stacks. memray is installed into its own environment; if it is
+unavailable, its line says so. Wall time and CPU time are the best of ROUNDS. Those for reading are of whole commands.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ for _ in range({stacks}):
 
 
 def best(who: int, work: Callable[[], None], rounds: int = ROUNDS) -> str:
-    """Format wall and CPU seconds of the fastest of some runs. ``who``: whose CPU time, resource.RUSAGE_…"""
+    """Format the wall and CPU seconds of the fastest of some runs. ``who`` is resource.RUSAGE_…, which selects the CPU
+    time.
+    """
     walls, processors = [], []
     for _ in range(rounds):
         start, used = time.perf_counter(), processor_seconds(who)
@@ -59,7 +62,7 @@ def processor_seconds(who: int) -> float:
 
 
 def best_of_command(command: list[str | Path], rounds: int = ROUNDS) -> str:
-    """Like best(), for a command. CalledProcessError if it fails."""
+    """Do the same as best() for a command. Raise CalledProcessError if it fails."""
     words = list(map(str, command))
     return best(
         resource.RUSAGE_CHILDREN, lambda: subprocess.run(words, capture_output=True, check=True) and None, rounds
@@ -67,7 +70,7 @@ def best_of_command(command: list[str | Path], rounds: int = ROUNDS) -> str:
 
 
 def written(folder: Path, count: int) -> tuple[str, Path]:
-    """Write the snapshot. Return the time and the file."""
+    """Write the snapshot. Return the time that this took, and the file."""
     import stacks
 
     snapshot = stacks.snapshot_of(stacks.tree_of_stacks(stacks=count))
@@ -76,7 +79,7 @@ def written(folder: Path, count: int) -> tuple[str, Path]:
 
 
 def memray_capture(folder: Path, count: int) -> tuple[Path, Path]:
-    """Return a Python that has memray, and memray's file of the program. OSError: memray is unavailable."""
+    """Return a Python that has memray, and memray's file of the program. Raise OSError if memray is unavailable."""
     import stacks
 
     python = folder / "memray" / "bin" / "python"
@@ -94,7 +97,7 @@ def memray_capture(folder: Path, count: int) -> tuple[Path, Path]:
 
 
 def memray_table(folder: Path, count: int) -> str:
-    """Return the size of memray's file and the seconds of its table, or why there is none."""
+    """Return the size of memray's file and the seconds that its table takes, or the reason why there is none."""
     try:
         python, capture = memray_capture(folder, count)
     except OSError as error:

@@ -2,13 +2,13 @@
 
     make bench                          or      .venv/bin/python bench/hot_path.py
 
-callgrind counts instructions: the difference between a long and a short run, which excludes start-up, so the figures
-are exactly reproducible. Nanoseconds are medians of many short runs of all variants in turn, with the middle half in
+callgrind counts instructions. The difference between a long and a short run excludes start-up, so the figures are
+exactly reproducible. Nanoseconds are medians of many short runs of all variants in turn, with the middle half in
 brackets: compare them only within one table.
 
-malloc and free: nothing preloaded; an empty pass-through preloaded (bench/specimens/empty_preload.c); our library
-preloaded and stopped; sampling at 512 KiB. PyObject_Malloc and PyObject_Free: the same with hooks instead of
-preloading.
+The variants of malloc and free are: nothing preloaded; an empty pass-through preloaded
+(bench/specimens/empty_preload.c); our library preloaded and stopped; sampling at 512 KiB. PyObject_Malloc and
+PyObject_Free have the same variants, with hooks instead of preloading.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ROUNDS = 15
 class Variant(NamedTuple):
     name: str
     command: list[str]
-    """Takes the number of pairs as its last argument before `tail`."""
+    """The command, which takes the number of pairs as its last argument before `tail`."""
     tail: list[str]
     preload: str = ""
 
@@ -48,7 +48,7 @@ class Variant(NamedTuple):
 
 def compile_c(name: str, output: Path, *options: str) -> Path:
     compiler = os.environ.get("CC", "cc")
-    # The compiler must not see that the blocks are never used.
+    # The compiler must not find out that the blocks are never used.
     flags = ["-O2", "-fno-builtin-malloc", "-fno-builtin-free"]
     subprocess.run([compiler, *flags, *options, "-o", str(output), str(SPECIMENS / name), "-ldl"], check=True)
     return output

@@ -2,9 +2,9 @@
 
     make bench                          or      .venv/bin/python bench/instructions.py
 
-Counted by callgrind, so the figures are exactly reproducible. In brackets: the instructions in our own objects. The
-last row samples each allocation, below a stack of three Python frames, and removes the sample from the table at the
-free.
+callgrind counts the instructions, so the figures are exactly reproducible. The instructions in our own objects are in
+brackets. The last row samples each allocation, below a stack of three Python frames, and removes the sample from the
+table when the block is freed.
 """
 
 from __future__ import annotations

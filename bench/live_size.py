@@ -2,11 +2,12 @@
 
     make bench                          or      .venv/bin/python bench/live_size.py
 
-Heaps of C blocks, each in a separate process with the library preloaded. The estimate is that of the line that
-allocated them; snapshots are the first and a later one; the engine's memory is the process's resident memory before the
-snapshots minus that of a process that does the same unsampled. The specimen many_live.c measures a free with 10^3 and
-10^6 live samples: instructions by callgrind, nanoseconds by several pairs of processes that alternate in short slices,
-since each process gets different pages. On a busy machine the ratios vary between runs by more than a tenth.
+Each heap consists of C blocks in a separate process with the library preloaded. The estimate is that of the line that
+allocated the blocks; snapshots are the first and a later one. The engine's memory is the process's resident memory
+before the snapshots minus that of a process that does the same unsampled. The specimen many_live.c measures a free with
+10^3 and 10^6 live samples. Instructions are counted by callgrind. Nanoseconds are measured in several pairs of
+processes that alternate in short slices, since each process gets different pages. On a busy machine, the ratios vary
+between runs by more than a tenth.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ print(json.dumps(answer))
 
 def compile_c(name: str, output: Path, *options: str) -> Path:
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    # The compiler must not see that the blocks are never used.
+    # The compiler must not find out that the blocks are never used.
     flags = ["-O2", "-fno-builtin-malloc", "-fno-builtin-free"]
     subprocess.run([*compiler, *flags, *options, "-o", str(output), str(SPECIMENS / name)], check=True)
     return output
@@ -129,7 +130,7 @@ def print_heaps(library: Path) -> None:
 
 
 class ManyLive:
-    """The specimen with this many live samples, answering orders."""
+    """The specimen with this many live samples, which answers orders."""
 
     def __init__(self, program: Path, live: int) -> None:
         self.process = subprocess.Popen(
@@ -141,7 +142,7 @@ class ManyLive:
         )
 
     def slice(self, rounds: int) -> tuple[float, float]:
-        """Return nanoseconds of (a free, a malloc and free), after a warm-up round or two."""
+        """Return the nanoseconds of (a free, a malloc and free), after a warm-up round or two."""
         for asked in (2, rounds):
             assert self.process.stdin
             assert self.process.stdout

@@ -2,10 +2,10 @@
 
     make bench                          or      .venv/bin/python bench/mappings.py
 
-A C library maps and unmaps below 15 Python functions: without the library, with the library preloaded and never
-started, and while profiling; 64 KiB (one in nine is listed) and 1 MiB (all are). The memory is not touched: the pages
-of a real mapping cost more. CPU time; medians of short runs of all variants in turn, with the middle half in brackets,
-and of the differences of consecutive runs.
+A C library maps and unmaps memory below 15 Python functions: without our library, with it preloaded and never started,
+and while profiling. Sizes are 64 KiB (one mapping in nine is listed) and 1 MiB (all are). The memory is not touched:
+the pages of a real mapping cost more. CPU times are medians of short runs of all variants in turn, with the middle half
+in brackets, and medians of the differences between consecutive runs.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     make bench                          or      .venv/bin/python bench/peak.py
 
 memray (with --trace-python-allocators) counts every allocation. It is installed into its own environment; if it is
-unavailable, a line says so. Next to its bytes: ours with every allocation sampled, ours of one run at 4 KiB with the 95
-% interval, and in how many of RUNS seeded runs the interval contains memray's bytes. Lines with at least 20 samples.
+unavailable, a line says so. Three figures of ours are next to memray's bytes: the bytes with every allocation sampled,
+those of one run at 4 KiB with the 95 % interval, and how many of RUNS seeded runs have an interval that contains
+memray's bytes. Lines with at least 20 samples are listed.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ print(json.dumps([[*place, size] for place, size in held.items()]))
 
 
 def memray_python(folder: Path) -> Path:
-    """Return a Python that has memray, and can import what this one does. OSError: it is unavailable."""
+    """Return a Python that has memray and can import what this one can. Raise OSError if it is unavailable."""
     python = folder / "memray" / "bin" / "python"
     try:
         subprocess.run([sys.executable, "-m", "venv", folder / "memray"], check=True, capture_output=True)
@@ -63,7 +64,7 @@ Place = tuple[str, int]
 
 
 def high_water_marks(python: Path, program: str, folder: Path) -> dict[Place, int]:
-    """Return bytes by function and line of peak_programs.py."""
+    """Return bytes, keyed by function and line of peak_programs.py."""
     importable = [str(ROOT / "tests" / "accuracy"), str(Path(spprof.__file__).parents[1])]
     command = [python, "-c", UNDER_MEMRAY, program, folder / f"{program}.bin"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(importable)}
@@ -72,12 +73,12 @@ def high_water_marks(python: Path, program: str, folder: Path) -> dict[Place, in
 
 
 def place_of(place: Place) -> Place:
-    """Return the place as memray names it."""
+    """Return the site under the name that memray uses."""
     return place[0].rpartition(".")[2], place[1]
 
 
 def seeded_runs(name: str) -> tuple[dict[Place, int], dict[Place, list[Any]]]:
-    """Return, by place, the bytes when every allocation is sampled, and the sums of each seeded run."""
+    """Return, for each site, the bytes when every allocation is sampled, and the sums of each seeded run."""
     program = peak_programs.PROGRAMS[name]
     for _ in range(3):
         program.run()

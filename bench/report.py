@@ -2,16 +2,16 @@
 
 python bench/report.py
 
-50 000 unique stacks of 40 frames (bench/stacks.py). memray traces a program with the same number of stacks, made in the
-same way. For each page: its size, the time from its request to the first picture, the memory of its process, and for
-clicks and keys the time from the event to the frame that shows its effect. Chromium is the system's, or the one in
-build/deps/chromium (`make build/deps/chromium`); missing programs are named. Without a graphics card, the CPU draws the
-pictures. All times in the browser are the best of ROUNDS.
+The profile has 50 000 unique stacks of 40 frames (bench/stacks.py). memray traces a program with the same number of
+stacks, made in the same way. Printed for each page: its size, the time from its request to the first picture, the
+memory of its process, and, for clicks and keys, the time from the event to the frame that shows its effect. Chromium is
+the system's, or the one in build/deps/chromium (`make build/deps/chromium`). Missing programs are named. Without a
+graphics card, the CPU draws the pictures. All times in the browser are the best of ROUNDS.
 
 python bench/report.py series
 
-Only the page of a series: SNAPSHOTS snapshots of SERIES_STACKS such stacks, a sixth of which changes from one to the
-next.
+This measures only the page of a series: SNAPSHOTS snapshots of SERIES_STACKS such stacks, a sixth of which change from
+one snapshot to the next.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ for (const kind of ["click", "input", "change", "keydown", "pointerup"]) {
   }, true);
 }
 """
-"""After the event's own work and the frame that shows it."""
+"""Records the time from an event to the end of the event's own work and of the frame that shows it."""
 
 
 class Measured:
@@ -89,7 +89,7 @@ class Measured:
         yield "memory of its process", human_bytes(memory)
 
     def _time_of(self, tab: chromium.Tab, do: Do) -> tuple[float, float]:
-        """Return the milliseconds until the effect is shown, and those in which the page's thread ran."""
+        """Return the milliseconds until the effect is shown, and for how many of them the page's thread was running."""
         tab.run("window.took = null")
         before = self._processor_ns()
         do(tab)
@@ -112,7 +112,7 @@ class Measured:
 
 
 def click_at(x: int, y: int) -> Do:
-    """Return a click at a position in the picture."""
+    """Return an action that clicks at a position in the picture."""
     return lambda tab: tab.click(x, y)
 
 
@@ -126,7 +126,7 @@ def searched(tab: chromium.Tab) -> None:
 
 
 def saved(path: Path) -> str:
-    """Save the snapshot, and return how long that took."""
+    """Save the snapshot, and return how long saving took."""
     snapshot = the_snapshot()
     return files.best(files.resource.RUSAGE_SELF, lambda: snapshot.save(path), rounds=1)
 
@@ -195,7 +195,7 @@ def page_of_a_series(browser: chromium.Chromium, folder: Path) -> Iterator[tuple
 
 
 def states_of_a_series(numbers: dict[Location, int]) -> Iterator[dict[int, tuple[Sample, ...]]]:
-    """Yield the rows of each snapshot by stack, which has up to three blocks with different allocation times.
+    """Yield the rows of each snapshot by stack. A stack has up to three blocks with different allocation times.
     ``numbers`` receives the locations.
     """
     chance = random.Random(2)
@@ -220,7 +220,7 @@ def states_of_a_series(numbers: dict[Location, int]) -> Iterator[dict[int, tuple
 
 
 def drag_between(tab: chromium.Tab, start: float, end: float) -> None:
-    """Drag over a range of time, from one share of the picture's width to another."""
+    """Drag over a range of time, given as two shares of the picture's width."""
     left, top, width = tab.run(
         "(() => { timeline.scrollIntoView(); const { x, y, width } = timeline.getBoundingClientRect(); "
         "return [x, y, width]; })()"
@@ -229,7 +229,7 @@ def drag_between(tab: chromium.Tab, start: float, end: float) -> None:
 
 
 def click_box(tab: chromium.Tab) -> None:
-    """Click the first call that shares its row."""
+    """Click the first call that shares its row with others."""
     tab.run("document.getElementById('graph').scrollIntoView()")
     place = tab.run(
         "(() => { const { graph } = report, at = document.getElementById('canvas').getBoundingClientRect(); "
@@ -270,7 +270,7 @@ def make_local(path: Path, folder: Path) -> None:
 
 
 def npm_install(folder: Path, *packages: str) -> None:
-    """Install packages. OSError, CalledProcessError: that is impossible here."""
+    """Install packages. Raise OSError or CalledProcessError if that is impossible here."""
     (folder / "package.json").write_text("{}")
     options = "--silent --no-audit --no-fund --ignore-scripts --legacy-peer-deps".split()
     subprocess.run(["npm", "install", *options, *packages], cwd=folder, check=True, capture_output=True)

@@ -2,10 +2,10 @@
 
 .venv/bin/python bench/resident.py [GIB]
 
-A mapping of GIB GiB (8) in small pages, all of them written to, then the same returned to the kernel: wall time of
-get_snapshot() in ms, median and maximum of seven, and the median of its CPU time. "scan": as this kernel is queried;
-"words": as kernels before Linux 6.7 are, which a system call filter simulates here; "shared": like words, while a
-forked child shares all pages, so that sums are also requested.
+There is a mapping of GIB GiB (8) in small pages. First all pages are written to, and then the same pages are returned
+to the kernel. Printed: wall time of get_snapshot() in ms, median and maximum of seven, and the median of its CPU time.
+"scan": the query that this kernel supports; "words": the query for kernels before Linux 6.7, which a system call filter
+simulates here; "shared": like words, while a forked child shares all pages, so that sums are also requested.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def refuse_ioctl() -> None:
 
 
 def snapshots(mapped: mmap.mmap) -> str:
-    """Format median, maximum, and median of CPU time, in ms; and how much of the mapping is resident."""
+    """Format the median, the maximum, and the median CPU time, in ms, and how much of the mapping is resident."""
     times, spent = [], []
     for _ in range(ROUNDS):
         begin, used = time.perf_counter(), time.thread_time()

@@ -4,8 +4,8 @@
 
 A program holds blocks at STACKS stacks (20,000). Before each of SNAPSHOTS snapshots (60), CHANGED of the stacks (400)
 gain and lose blocks. Printed: the CPU time of a write, for complete files and for those that hold only changes; how
-long another thread waits for the GIL meanwhile, next to the same without writes; the size of the folder and of its
-page, and the time to make the page.
+long another thread waits for the GIL in the meantime, next to the same without writes; the size of the folder and of
+its page, and the time to make the page.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def block(stack: int) -> bytearray:
 
 
 class Waiter(threading.Thread):
-    """Repeatedly releases and requests the GIL, and records how long it took to return."""
+    """Repeatedly releases and requests the GIL, and records how long it took to get the GIL back."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -63,7 +63,7 @@ class Waiter(threading.Thread):
 
 
 def waits(work) -> tuple[float, float]:
-    """Return CPU seconds of the work, and the longest wait of another thread during it."""
+    """Return the CPU seconds of the work, and the longest wait of another thread during the work."""
     waiter = Waiter()
     waiter.start()
     used = time.thread_time()

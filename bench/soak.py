@@ -3,19 +3,19 @@
     make bench        or      .venv/bin/python bench/soak.py [parser | coverage]
 
 parser: each table is shrunk a hundredfold, and so is its load: 332 new stacks a second (tests/accuracy/soak.c) for ten
-days are 2.87 million. First one thread, then four; then four and eight with tables of the default size. The threads
-only create new stacks, hundreds of thousands a second. While the kernel has preempted a thread that evicts or looks a
-stack up, the others use up the free entries and count the rest under <stacks table full> ("under full"). After each
-step, all sums of the engine are compared with each other and with the program's own, to the last 1/256 byte; if two
-differ, both programs end with an error. In the end, a line that was never seen before allocates 50 MB. All rows of a
-table share the samples of the memory that was leaked in the first step, so their estimates err in the same direction.
+days are 2.87 million. First there is one thread, then four; then four and eight with tables of the default size. The
+threads only create new stacks, hundreds of thousands a second. While the kernel has preempted a thread that evicts or
+looks a stack up, the others use up the free entries and count the rest under <stacks table full> ("under full"). After
+each step, all sums of the engine are compared with each other and with the program's own, to the last 1/256 byte; if
+two differ, both programs end with an error. In the end, a line that was never seen before allocates 50 MB. All rows of
+a table share the samples of the memory that was leaked in the first step, so their estimates err in the same direction.
 
 coverage: thousands of short runs of known size, half of them before the stack table has filled and half after
-(tests/accuracy/full_tables.c): how often the 95 % interval contains the truth, and the mean error of the estimate in
-standard errors of the mean. The full table is one whose stacks may all be evicted; one in which live blocks hold a
-third; nearly all; all, so that each new stack is counted under <stacks table full>.
+(tests/accuracy/full_tables.c). They show how often the 95 % interval contains the true value, and the mean error of the
+estimate in standard errors of the mean. The full table is one whose stacks may all be evicted; one in which live blocks
+hold a third; nearly all; all, so that each new stack is counted under <stacks table full>.
 
-About a minute on one idle core. Tables are Markdown, for docs/benchmarks.md.
+Takes about a minute on one idle core. Tables are in Markdown, for docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "accuracy"))  # full_tables.py
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "accuracy"))  # for full_tables.py
 
 from full_tables import Estimate, Run, judge, run_full_tables, run_soak, shrunk, spread
 
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 SPECIMENS = ROOT / "tests" / "accuracy"
 BUILD = Path(os.environ.get("SPPROF_BUILD_DIR", ROOT / ".venv" / "build"))
 SHRUNK = 100
-NEW_STACKS = 332 * 864_000 // SHRUNK // 40 * 40  # a tenth of them for each of four threads
+NEW_STACKS = 332 * 864_000 // SHRUNK // 40 * 40  # each of four threads gets a tenth of them
 STACKS_MAX = (1 << 18) // SHRUNK
 BEFORE, AFTER, SEEDS = 160, 160, 25
 MIB = 1 << 20

@@ -44,7 +44,9 @@ def tree_of_stacks(seed: int = 1, stacks: int = STACKS, depth: int = DEPTH) -> l
 
 
 def snapshot_of(stacks: list[tuple[Frame, ...]], seed: int = 1, rate: int = RATE) -> HeapSnapshot:
-    """Return a snapshot with one live sample per stack, and another that is freed at every third stack."""
+    """Return a snapshot with one live sample for each stack and, at every third stack, another sample that has been
+    freed.
+    """
     chance = random.Random(seed)
     packed, sites = bytearray(), []
     for stack_id, _ in enumerate(stacks, 1):

@@ -2,11 +2,11 @@
 
 .venv/bin/python bench/stalls.py [GIB [MALLOC...]]
 
-GIB GiB (0) of blocks of 1000 bytes are held, one in five of them freed again. Slices of half a second alternate: the
-main thread makes reports (``snapshot.resident``), one after another, or only computes. The threads record how long one
-of their calls slept at most, excluding its own CPU time and waiting for a core. The rest is waiting for a lock: of the
-kernel's list of mappings, of malloc, of the loader. Printed for each kind of call: the median of the slices' longest
-sleeps, the longest of all and how many were above 10 ms, with reports and without.
+GIB GiB (0) of blocks of 1000 bytes are held, after one in five of them has been freed again. Slices of half a second
+alternate: the main thread either makes reports (``snapshot.resident``), one after another, or only computes. The
+threads record how long one of their calls slept at most, excluding its own CPU time and waiting for a core. The rest is
+waiting for a lock: of the kernel's list of mappings, of malloc, or of the loader. Printed for each kind of call: the
+median of the slices' longest sleeps, the longest of all, and how many were longer than 10 ms, with reports and without.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def allocators() -> dict[str, str]:
 
 
 def reports() -> tuple[int, float, float]:
-    """Return the number of reports, the longest, and the mean CPU time of one, in ms."""
+    """Return the number of reports, the duration of the longest, and the mean CPU time of one, in ms."""
     count, longest, end, used = 0, 0.0, time.monotonic() + SLICE_SECONDS, time.thread_time()
     while time.monotonic() < end:
         begin = time.perf_counter()

@@ -1,16 +1,17 @@
-"""The cost of starting: an empty program's CPU time beyond plain Python's; and with many loaded libraries, milliseconds
-of start, restart, a snapshot's rescan, and a later dlopen.
+"""The cost of starting: an empty program's CPU time beyond plain Python's; and, with many loaded libraries, the
+milliseconds of a start, a restart, a snapshot's rescan, and a later dlopen.
 
     make bench                          or      .venv/bin/python bench/start.py [ROUNDS]
 
-First table: fresh processes of all variants take turns. CPU time (user and system) of each process and its children,
-less that of the plain Python of the same round. Medians with their 95 % interval (by the order of the differences, no
-shape assumed). Below it, the modules that each variant imports and plain Python does not, as ``-X importtime`` lists
-them.
+First table: fresh processes of all variants take turns. CPU time (user and system) is that of each process and its
+children, minus that of the plain Python in the same round. Printed: medians with their 95 % interval (from the order of
+the differences, with no shape assumed). Below them are the modules that each variant imports and plain Python does not,
+as ``-X importtime`` lists them.
 
-Second table: each process loads 300 small libraries that call malloc, realloc and free, then starts and patches all of
-them. Medians of many processes, with the middle half in brackets. The rescan is a snapshot minus one of a process
-without native tracking; dlopen is of a library not loaded before, minus the same in a process that never started.
+Second table: each process loads 300 small libraries that call malloc, realloc and free, and then starts and patches all
+of them. Printed: medians of many processes, with the middle half in brackets. The rescan is the time of a snapshot
+minus that of one without native tracking. dlopen is the time to load a new library, minus the same in a process that
+never started the profiler.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def compile_libraries(folder: Path) -> None:
     first = folder / "first.o"
     subprocess.run([*compiler, "-O1", "-fPIC", "-c", str(SPECIMEN), "-o", str(first)], check=True)
     for i in range(LOADED + LATER):
-        # Sonames differ, because the loader treats two objects with one soname as one.
+        # The sonames must differ, because the loader treats two objects with the same soname as one.
         name = f"small{i:03}.so"
         subprocess.run([*compiler, "-shared", f"-Wl,-soname,{name}", str(first), "-o", str(folder / name)], check=True)
     first.unlink()
@@ -121,7 +122,7 @@ def plain_environment() -> dict[str, str]:
 
 
 def median_interval(values: list[float]) -> tuple[float, float]:
-    """Return the 95 % interval of the median, by the possible ranks of a sample's values on either side of it."""
+    """Return the 95 % interval of the median, from the possible ranks of a sample's values on either side of it."""
     count, ordered = len(values), sorted(values)
     reach = math.ceil(0.98 * math.sqrt(count) + 0.5)
     return ordered[max(count // 2 - reach, 0)], ordered[min(count // 2 + reach, count - 1)]

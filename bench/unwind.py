@@ -2,11 +2,11 @@
 
     make bench                          or      .venv/bin/python bench/unwind.py
 
-First in a loop, in a C program of about thirty functions (bench/specimens/unwind_chain.c); then at the end of a stack
-of C and Python frames (unwind_mixed.py) in every Python that is found, back to back and in place: one stack after each
-millisecond of other work, which leaves little of it in the caches (numpy, if installed, leaves the least). The
-installed package is also measured taking whole samples, native and Python frames merged and interned: a sampled malloc
-and free, less an unsampled one.
+The first measurement is in a loop, in a C program of about thirty functions (bench/specimens/unwind_chain.c). The
+second is at the end of a stack of C and Python frames (unwind_mixed.py) in every Python that is found, back to back and
+in place: one stack after each millisecond of other work, which leaves little of it in the caches (numpy, if installed,
+leaves the least). The installed package is also measured taking whole samples, with native and Python frames merged and
+interned: a sampled malloc and free, minus an unsampled one.
 
 Unwinders take turns in short slices. Figures are medians with the middle half in brackets: compare them only within one
 table. If valgrind is found, callgrind counts instructions: the difference between a long and a short run.
@@ -39,7 +39,7 @@ FOLDERS = [f"-iquote{ROOT / folder}" for folder in INCLUDED]
 
 SLICES_IN_C, SLICES_IN_PYTHON = 200, 150
 SHORT, LONG = 50, 550
-FIRST = 100  # unwind_chain.c's numbers of kinds
+FIRST = 100  # FIRST_KINDS in unwind_chain.c
 NOTHING, OURS, OURS_ANEW, OURS_COLD, LIBUNWIND, LIBGCC, FRAME_POINTERS, CAPTURE = range(8)
 
 
@@ -48,7 +48,7 @@ class Row(NamedTuple):
     program: str
     kind: int
     less: Optional[int] = None
-    """The kind that measures the clock itself."""
+    """The kind that measures the clock itself, to be subtracted."""
 
 
 IN_C = [
@@ -151,8 +151,8 @@ def print_in_c(folder: Path) -> None:
         if kind not in times:
             continue
         clock = statistics.median(times[less]) if less else 0
-        # Work of the first run happens once, so a difference of runs does not show it. Clearing the cache is not
-        # unwinding.
+        # The first run does some work only once, so a difference between runs does not include it. Clearing the cache
+        # is not part of unwinding.
         counted = shutil.which("valgrind") and kind < FIRST and kind != OURS_COLD
         instructions = f"{instructions_a_stack(programs[name], kind) / frames[kind]:.1f}" if counted else ""
         stack = statistics.median(times[kind]) - clock
@@ -164,7 +164,7 @@ def print_in_c(folder: Path) -> None:
 
 
 def pythons() -> list[str]:
-    """Return the installed package's Python, then others."""
+    """Return the installed package's Python, and then the others."""
     found = subprocess.check_output([sys.executable, str(ROOT / "tools/find_pythons.py"), "--others"], text=True)
     return [sys.executable, *(line.split(maxsplit=1)[1] for line in found.splitlines())]
 

@@ -1,9 +1,9 @@
-"""How much of a program's CPU time the kernel counts for ITIMER_PROF and RLIMIT_CPU, plain and profiled, on a busy
-machine.
+"""How much of a program's CPU time the kernel counts for ITIMER_PROF and RLIMIT_CPU, with and without profiling, on a
+busy machine.
 
     make bench                          or      .venv/bin/python bench/wall_itimer.py
 
-Prints for each mode CPU seconds used, those counted, and their ratio: about 1 in each.
+Prints for each mode the CPU seconds used, those counted, and their ratio, which is about 1 in every mode.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MODES = ("plain", "cpu", "wall")
 
 
 def measure(mode: str) -> None:
-    """Measure in a separate process."""
+    """Measure one mode in a separate process."""
     if mode != "plain":
         import spprof
 
@@ -36,7 +36,7 @@ def measure(mode: str) -> None:
 
 
 def main() -> None:
-    """Measure next to two busy programs per processor."""
+    """Measure all modes next to two busy programs per processor."""
     burner = [sys.executable, "-c", "while True: pass"]
     others = [subprocess.Popen(burner) for _ in range(2 * (os.cpu_count() or 1))]
     try:

@@ -1,6 +1,6 @@
-"""A small service with a leak, profiled: `make demo` runs this with the library preloaded.
+"""A small service with a leak. `make demo` profiles it with the library preloaded.
 
-The service answers requests in four threads. It deliberately holds one large numpy array. By mistake it also keeps a
+The service answers requests in four threads. It deliberately holds one large numpy array. By mistake, it also keeps a
 copy of every session it has ever seen: `remember_session` is the leak. The profile must show both, with their true
 sizes.
 """
@@ -34,7 +34,7 @@ def remember_session(session: bytes) -> None:
 
 
 def answer_requests() -> None:
-    """Allocate and free as a service does; everything is freed except the leak."""
+    """Allocate and free as a service does. Everything is freed except the leak."""
     session = b"s" * 1000
     for number in range(REQUESTS_PER_THREAD):
         answer = {"number": number, "body": [str(number)] * 20}
@@ -58,7 +58,7 @@ def resident_bytes() -> int:
 
 
 def leaked_bytes() -> int:
-    """Return what the leak really holds: its blocks and the list's own array of pointers."""
+    """Return how many bytes the leak really holds: its blocks and the list's own array of pointers."""
     return sum(map(sys.getsizeof, sessions_never_dropped)) + sys.getsizeof(sessions_never_dropped)
 
 

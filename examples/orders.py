@@ -1,4 +1,4 @@
-"""A small service that holds memory in several ways: the example of the documentation's pictures.
+"""A small service that holds memory in several ways. The documentation's pictures show its profile.
 
     spprof run -o orders.html examples/orders.py
 
@@ -29,7 +29,7 @@ class Order:
 
 
 def exported_orders() -> str:
-    """Return what another system would send: orders as JSON lines."""
+    """Return orders as JSON lines, as another system would send them."""
     return "\n".join(
         json.dumps({
             "number": number,

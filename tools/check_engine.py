@@ -1,9 +1,9 @@
-"""Reject a built engine that belongs to another build than the one that is to install it.
+"""Rejects a built engine if it belongs to a different build than the one that is to install it.
 
 python3 tools/check_engine.py LIBRARY MARK
 
-The engine contains its version and whether it checks invariants as one string, which meson.build composes. The library
-is read, not loaded: it may be built for another machine, and it would replace malloc.
+The engine contains one string with its version and whether it checks invariants, which meson.build composes. The
+library is read instead of loaded, because it may be built for another machine, and it would replace malloc.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def complaint(library: Path, mark: str) -> str | None:
-    """Return what is wrong with the library, and the remedy; None if nothing is."""
+    """Return what is wrong with the library, and the remedy, or None if nothing is wrong."""
     if not library.is_absolute():
         return f"the option engine must be an absolute path, not {library}"
     try:

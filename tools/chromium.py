@@ -1,4 +1,4 @@
-"""Drive a headless Chromium through its DevTools protocol, over a pair of pipes.
+"""Drives a headless Chromium through its DevTools protocol, over a pair of pipes.
 
     this process ── fd 3: {"id":1,"method":…}\\0 ──► chromium
                  ◄─ fd 4: answers and events ────────┘
@@ -45,7 +45,7 @@ class BrowserError(Exception):
 
 
 def find() -> tuple[str, dict[str, str]] | None:
-    """Return a Chromium and the environment it needs; None if there is none."""
+    """Return a Chromium and the environment it needs, or None if there is no Chromium."""
     for name in _NAMES:
         found = shutil.which(name)
         if found:
@@ -58,7 +58,7 @@ def find() -> tuple[str, dict[str, str]] | None:
 
 
 class Chromium:
-    """One browser process. Requests of pages are answered in order; events are kept by session."""
+    """One browser process. Pages' requests are answered in order; events are kept by session."""
 
     def __init__(self, program: str, environment: dict[str, str], folder: str) -> None:
         to_browser, self._writer = os.pipe()
@@ -73,7 +73,7 @@ class Chromium:
         self.process = subprocess.Popen(
             command,
             env=environment,
-            close_fds=False,  # our descriptors close by themselves, except the two that are created here
+            close_fds=False,  # our other descriptors are close-on-exec
             preexec_fn=as_3_and_4,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -86,7 +86,7 @@ class Chromium:
         self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, session: Optional[str] = None, **parameters: Any) -> dict[str, Any]:
-        """Send a request and return its answer. BrowserError: the answer is an error, or there is none."""
+        """Send a request and return its answer. Raise BrowserError if the answer is an error, or if there is none."""
         self._last_id += 1
         message: dict[str, Any] = {"id": self._last_id, "method": method, "params": parameters}
         if session:
@@ -125,7 +125,7 @@ class Chromium:
 
 
 class Tab:
-    """One page."""
+    """One page of the browser."""
 
     def __init__(self, browser: Chromium, width: int, height: int, *, dark: bool = False, phone: bool = False) -> None:
         self._browser = browser
@@ -144,18 +144,18 @@ class Tab:
             self.call("Emulation.setTouchEmulationEnabled", enabled=True)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a request of this page."""
+        """Send a request to this page."""
         return self._browser.call(method, self._session, **parameters)
 
     def open(self, address: str, ready: str) -> None:
-        """Open an address and wait until the expression ``ready`` is true. BrowserError: it cannot be opened."""
+        """Open an address and wait until the expression ``ready`` is true. Raise BrowserError if that fails."""
         answer = self.call("Page.navigate", url=address)
         if answer.get("errorText"):
             raise BrowserError(f"{address}: {answer['errorText']}")
         self.wait(ready)
 
     def wait(self, condition: str) -> None:
-        """Wait until an expression is true, checking once per frame."""
+        """Wait until an expression is true, checking it once per frame."""
         self.run(
             "new Promise((done) => { const look = () => { let is = false; "
             f"try {{ is = !!({condition}); }} catch {{}} "
@@ -163,7 +163,7 @@ class Tab:
         )
 
     def run(self, expression: str) -> Any:
-        """Return the value of an expression, or a promise's result. BrowserError: it threw."""
+        """Return the value of an expression, or the result of its promise. Raise BrowserError if it throws."""
         return self._value(self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True))
 
     @staticmethod
@@ -199,7 +199,7 @@ class Tab:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], *, drops: bool = True) -> None:
-        """Drag from one position to another, through the midpoint. ``drops``: release the button at the end."""
+        """Drag from one position to another, through the midpoint. If ``drops``, release the button at the end."""
         self.move(*start)
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
         steps = [("mousePressed", start), ("mouseMoved", middle), ("mouseMoved", end)]
@@ -227,13 +227,13 @@ class Tab:
         self.call("Input.insertText", text=text)
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        """Write a PNG of the visible part, or of the whole page."""
+        """Write a PNG image of the visible part, or of the whole page."""
         answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def complaints(self) -> list[str]:
-        """Return everything written to the console so far, with exceptions and policy violations."""
+        """Return everything written to the console so far, including exceptions and policy violations."""
         found = []
         self.run("0")  # pending events arrive before the answer
         for event in self._browser.events:
@@ -246,7 +246,7 @@ class Tab:
         return found
 
     def requests(self) -> list[str]:
-        """Return the addresses that the page requested, its own included."""
+        """Return the addresses that the page has requested, including its own."""
         return [
             str(event["params"]["request"]["url"])
             for event in self._browser.events
@@ -269,4 +269,4 @@ def started(program: str, environment: dict[str, str]) -> Iterator[Chromium]:
         finally:
             browser.close()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # a process of the browser may still be about to end
+        shutil.rmtree(folder, ignore_errors=True)  # a process of the browser may not have ended yet

@@ -2,8 +2,8 @@
 
 python3 tools/debian_root.py RELEASE FOLDER PACKAGE...
 
-Needs root. The machine's own apt configuration names the mirror. A root that exists is left alone. Mounts are made in a
-namespace of their own, so that none outlives its command.
+Needs root. The machine's own apt configuration names the mirror. An existing root is left alone. Mounts are made in a
+separate namespace, so that none outlives its command.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SEARCHED = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def debootstrap() -> tuple[list[str | Path], dict[str, str]]:
-    """The command and its variables: the unpacked one, else the system's."""
+    """Return the command and its variables: the unpacked debootstrap if there is one, otherwise the system's."""
     unpacked = FETCHED / "usr" / "sbin" / "debootstrap"
     if unpacked.exists():
         keys = FETCHED / "usr" / "share" / "keyrings" / "debian-archive-keyring.gpg"
@@ -33,7 +33,7 @@ def debootstrap() -> tuple[list[str | Path], dict[str, str]]:
 
 
 def provide(release: str, home: Path, packages: list[str]) -> None:
-    """Makes the root, which has its name only when it is whole. CalledProcessError if that fails."""
+    """Make the root, which gets its final name only when it is complete. Raise CalledProcessError if that fails."""
     if home.exists():
         return
     partial = home.with_name(f"{home.name}.partial")
@@ -51,7 +51,7 @@ def provide(release: str, home: Path, packages: list[str]) -> None:
 
 
 def run(home: Path, *command: str, folder: str = "/") -> subprocess.CompletedProcess[str]:
-    """Runs a command in the root, with a clean environment and without a network. Both its channels are one text."""
+    """Run a command in the root, with a clean environment and without a network. Its stdout and stderr are combined."""
     isolated = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", INSIDE, str(home)]
     clean = ["env", "-i", f"--chdir={folder}", SEARCHED, "HOME=/root", "LANG=C.UTF-8"]
     return subprocess.run(

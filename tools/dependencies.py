@@ -1,9 +1,9 @@
-"""Unpack a dependency of tests or benchmarks below a folder, unless the system provides it.
+"""Unpacks a dependency of tests or benchmarks below a folder, unless the system provides it.
 
 python3 tools/dependencies.py build/deps/NAME           NAME: a row of TABLE, or a Python such as python3.15
 
-The folder stays empty if the system provides it, or if an optional dependency is unavailable; tests that need it are
-then skipped with the reason. If a required one is unavailable, this exits with 1 and leaves no folder.
+The folder stays empty if the system provides the dependency, or if an optional dependency is unavailable; tests that
+need it are then skipped with the reason. If a required one is unavailable, this exits with 1 and leaves no folder.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def has_program(*names: str) -> bool:
 
 
 def nothing() -> bool:
-    """For dependencies that are taken from the packages even if the system provides them."""
+    """Return False, for dependencies that are taken from the packages even if the system provides them."""
     return False
 
 
@@ -78,7 +78,7 @@ def complete_aarch64_python(folder: Path, _home: Path) -> None:
 
 @dataclass(frozen=True)
 class Dependency:
-    """Packages that provide it: the first available alternative is used."""
+    """One dependency. ``alternatives`` are packages that provide it; the first available one is used."""
 
     alternatives: tuple[str, ...]
     system_has_it: Callable[[], bool] = nothing
@@ -86,18 +86,18 @@ class Dependency:
     with_what_they_need: bool = False
     suite: str = ""
     finish: Callable[[Path, Path], None] = lambda _folder, _home: None
-    """Called in the folder before it gets its final name."""
+    """Called with the folder before it gets its final name."""
     at_home: Callable[[Path], None] = lambda _home: None
-    """Called once it has its final name."""
+    """Called once the folder has its final name."""
 
 
 LIBFUZZERS = tuple(f"libfuzzer-{version}-dev" for version in (19, 18, 14))
 
 TABLE = {
     "cmocka": Dependency(("libcmocka-dev libcmocka0",), lambda: has_header("cmocka.h"), required=True),
-    # Other allocators, to be tested before and behind ours.
+    # Other allocators, which are tested before and behind ours.
     "allocators": Dependency(("libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0", "libjemalloc2")),
-    # For comparing stacks and their cost.
+    # An unwinder to compare stacks and their cost with.
     "libunwind": Dependency(("libunwind8",), lambda: has_library("libunwind.so.8")),
     "chromium": Dependency(
         ("chromium-headless-shell fonts-dejavu-core",),
@@ -106,15 +106,17 @@ TABLE = {
     ),
     # Makes clean roots of Debian releases.
     "debootstrap": Dependency(("debootstrap debian-archive-keyring",), lambda: has_program("debootstrap")),
-    # Only its archive; without it, tests/fuzz/driver.c is used.
+    # Only its archive is used; without it, tests/fuzz/driver.c is used instead.
     "libfuzzer": Dependency(LIBFUZZERS),
-    # With its headers, through which a program tells callgrind what to count.
+    # Includes its headers, through which a program tells callgrind what to count.
     "valgrind": Dependency(("valgrind",), lambda: has_program("valgrind") and has_header("valgrind/callgrind.h")),
 }
 
 
 def row(name: str) -> Dependency | None:
-    """Each Python has its own folder, so that it is fetched when missing, with the C library that it was built for."""
+    """Return the dependency of this name. Each Python has its own folder, with the C library that it was built for, so
+    that it is fetched if it is missing.
+    """
     foreign = re.fullmatch(r"aarch64-python(3\.\d+)", name)
     if foreign is not None and foreign[1] in DEBIAN_PYTHONS:
         return aarch64_python(foreign[1])
@@ -132,7 +134,7 @@ def row(name: str) -> Dependency | None:
 
 
 DEBIAN_PYTHONS = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
-"""The release of Debian's that has a version."""
+"""The Debian release that has a version of Python."""
 
 AARCH64_PYTHON = """
     python{0}-minimal:arm64 libpython{0}-minimal:arm64 libpython{0}-stdlib:arm64 libpython{0}-dev:arm64
@@ -141,13 +143,13 @@ AARCH64_PYTHON = """
 
 
 def aarch64_python(version: str) -> Dependency:
-    """Its headers, and what an emulator needs to run it."""
+    """Return a Python for aarch64: its headers, and what an emulator needs to run it."""
     packages = " ".join(AARCH64_PYTHON.format(version).split())
     return Dependency((packages,), required=True, suite=DEBIAN_PYTHONS[version], finish=complete_aarch64_python)
 
 
 def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:
-    """Fill the folder from the first available alternative; return False if there is none."""
+    """Fill the folder from the first available alternative. Return False if there is none."""
     for packages in dependency.alternatives:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

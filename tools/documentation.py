@@ -1,10 +1,10 @@
-"""Build the documentation site, and fail at any warning or dead link.
+"""Builds the documentation site, and fails on any warning or dead link.
 
-    python3 tools/documentation.py                        the site, into build/site
-    python3 tools/documentation.py linkcheck              ask every external address as well (needs a network)
+    python3 tools/documentation.py                        builds the site in build/site
+    python3 tools/documentation.py linkcheck              also checks every external address (needs a network)
 
-The pages stay where they are in the repository, where a forge shows them. They are copied into one folder, from which
-Sphinx builds, with their links adapted:
+The pages stay where they are in the repository, where a forge shows them. They are copied into one folder with their
+links adapted, and Sphinx builds from that folder:
 
     docs/cli.md ───────────────► build/docs/source/cli.md
     docs/site/index.md ────────► build/docs/source/index.md
@@ -29,7 +29,7 @@ SITE = ROOT / "build" / "site"
 
 _INDEX = "docs/site/index.md"
 _LEFT_OUT = ("README.md", "CODE_OF_CONDUCT.md")
-"""Pages at the root that the site does not have. It has an index of its own, to which links to README.md lead."""
+"""Pages at the root that are not part of the site. The site has its own index, which replaces README.md in links."""
 
 _BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
@@ -40,7 +40,7 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'`)\]]+")
 
 
 def pages(root: Path = ROOT) -> dict[str, str]:
-    """Return the path in the site's source folder of every page and picture, by its path in the repository."""
+    """Return the path in the site's source folder of every page and picture, keyed by its path in the repository."""
     found = [file for file in root.glob("*.md") if file.name not in _LEFT_OUT]
     found += [file for file in root.glob("docs/**/*") if file.is_file() and "__pycache__" not in file.parts]
     found += [*root.glob("tests/nightly/*.md"), *root.glob("tests/stress/*.md")]
@@ -56,8 +56,9 @@ def _place(name: str) -> str:
 
 
 def adapted(text: str, name: str, places: dict[str, str]) -> str:
-    """Return the text of the page ``name`` with links that are right in the site. A link to a file that the site does
-    not have becomes its text."""
+    """Return the text of the page ``name`` with links that are correct in the site. A link to a file that the site does
+    not contain is replaced by its text.
+    """
 
     def link(match: re.Match[str]) -> str:
         mark, words, target = match.groups()
@@ -94,7 +95,7 @@ def copy_pages(source: Path, root: Path = ROOT) -> None:
             file.unlink()
 
 
-# ---- Links of the finished site
+# ---- Links in the finished site
 
 
 class _Page(HTMLParser):
@@ -115,7 +116,7 @@ class _Page(HTMLParser):
 
 
 def faults_of_links(site: Path) -> list[str]:
-    """Return a line for each link of the site that leads nowhere, or that loads something from another host."""
+    """Return a line for each link of the site that is dead or that loads something from another host."""
     parsed = {file: _Page(file.read_text(encoding="utf-8")) for file in sorted(site.rglob("*.html"))}
     faults = []
     for file, page in parsed.items():
@@ -158,7 +159,7 @@ def faults_of_hosts(site: Path) -> list[str]:
 
 
 def clicks(site: Path, start: str = "index.html") -> dict[str, int]:
-    """Return how many clicks each page is away from the index, along links of the pages' own text."""
+    """Return how many clicks each page is away from the index, following only links in the text of the pages."""
     found, queue = {start: 0}, [start]
     for name in queue:
         text = (site / name).read_text(encoding="utf-8")

@@ -1,11 +1,11 @@
-"""Unpack packages of Debian (or Ubuntu) into a folder, without root and without changing the machine.
+"""Unpacks Debian (or Ubuntu) packages into a folder, without root and without changing the machine.
 
 python3 tools/fetch_debian.py [--dependencies] [--suite=SUITE] DIRECTORY PACKAGE...
 
 --dependencies: also unpack everything that the packages need and the machine has not installed. --suite: use another
-Debian release, for which nothing counts as installed. PACKAGE may be of another architecture: libcmocka0:arm64. The
+Debian release, for which nothing counts as installed. PACKAGE may be for another architecture: libcmocka0:arm64. The
 machine's own apt configuration says where packages come from. apt's state is kept in DIRECTORY, so that neither an
-earlier `apt-get update` nor the right to run one is needed.
+earlier `apt-get update` nor permission to run one is needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCES, NOTHING_INSTALLED = "sources.list", "nothing-installed"  # in apt's state, for another suite
+SOURCES, NOTHING_INSTALLED = "sources.list", "nothing-installed"  # files in apt's state, for another suite
 
 
 def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[str]:
@@ -40,7 +40,7 @@ def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[
 
 
 def debian_mirror() -> str:
-    """Return the first Debian mirror that the machine knows."""
+    """Return the first Debian mirror in the machine's configuration."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
     known = subprocess.run(asked, capture_output=True, encoding="utf-8", check=True).stdout.split()
     mirrors = [uri for uri in known if uri.rstrip("/").endswith("/debian")]
@@ -50,7 +50,7 @@ def debian_mirror() -> str:
 
 
 def use_suite(state: Path, suite: str) -> None:
-    """Use a release of that mirror."""
+    """Use another release from that mirror."""
     mirror = debian_mirror()
     state.mkdir(parents=True, exist_ok=True)
     (state / SOURCES).write_text(f"deb {mirror} {suite} main\n")
@@ -58,7 +58,7 @@ def use_suite(state: Path, suite: str) -> None:
 
 
 def with_dependencies(state: Path, packages: list[str]) -> list[str]:
-    """Return the packages that apt would install for these, themselves included."""
+    """Return the packages that apt would install for these packages, including these."""
     command = apt_get(state, set(), ["--simulate", "--no-install-recommends", "install", *packages])
     command.remove("--quiet=2")
     plan = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=True).stdout
@@ -72,7 +72,7 @@ def fetch(directory: Path, packages: list[str], dependencies: bool, suite: str |
     downloads = directory / "packages"
     downloads.mkdir(parents=True, exist_ok=True)
     foreign = {package.partition(":")[2] for package in packages if ":" in package}
-    # update fails if one of several sources is unreachable; what matters is whether the packages are found.
+    # apt-get update fails if one of several sources is unreachable. What matters is whether the packages are found.
     subprocess.run(apt_get(state, foreign, ["update"]), stdin=subprocess.DEVNULL)
     if dependencies:
         packages = with_dependencies(state, packages)

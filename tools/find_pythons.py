@@ -1,9 +1,9 @@
-"""Print the supported Pythons of this machine that can build an extension, one per line: version and path.
+"""Prints the supported Pythons of this machine that can build an extension, one per line: version and path.
 
 python3 tools/find_pythons.py [--others] [--newest | --newest-but-one]
 
---others: without the version that runs this. --newest, --newest-but-one: one version. Pythons fetched by `make pythons`
-are included.
+--others: leave out the version that runs this. --newest, --newest-but-one: print only that version. Pythons fetched by
+`make pythons` are included.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import os, test.libregrtest
 print(sum(name.startswith("test_") for name in os.listdir(os.path.dirname(test.__file__))))
 """
 SUITE_MODULES_AT_LEAST = 300
-"""Every version has more than 400."""
+"""The actual number is above 400 in every version."""
 
 
 def ask(candidate: str, version: str) -> str | None:
@@ -58,7 +58,7 @@ def find() -> dict[str, str]:
 
 
 def carries_suite(path: str) -> bool:
-    """Return True if CPython's complete test suite is there; Debian's Pythons have only a few of its helpers."""
+    """Return True if CPython's complete test suite is installed. Debian's Pythons have only a few of its helpers."""
     try:
         asked = subprocess.run(
             [path, "-c", SUITE_QUESTION], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -1,4 +1,4 @@
-"""Print rows of docs/platforms.md: the quality of stacks with the interpreter's JIT off and on, under each allocator.
+"""Prints rows of docs/platforms.md: the quality of stacks with the interpreter's JIT off and on, under each allocator.
 
 python3 tools/jit_table.py PYTHON…      each with spprof installed; one without a JIT has one row for each allocator
 """
@@ -18,7 +18,7 @@ QUESTION = "import sys; print('%d.%d' % sys.version_info[:2], hasattr(sys, '_jit
 
 
 def ask(python: str, *arguments: str, **variables: str) -> str | None:
-    """Return what it prints; None if it does not start."""
+    """Return the output of this Python, or None if it does not start."""
     path = os.pathsep.join([str(SPECIMENS), str(ROOT / "tests" / "helpers")])
     environment = {**os.environ, "PYTHONPATH": path, **variables}
     asked = subprocess.run([python, *arguments], env=environment, capture_output=True, encoding="utf-8")
@@ -26,8 +26,8 @@ def ask(python: str, *arguments: str, **variables: str) -> str | None:
 
 
 def counts(python: str, jit: str, allocator: str) -> list[str] | None:
-    """Return, for stacks of blocks and of ticks: the number, those truncated, those with generated code; leaves without
-    a name.
+    """Return the number of stacks, of truncated ones and of those with generated code, for blocks and for ticks, and
+    the number of leaves without a name.
     """
     cells = []
     for program in ("stacks_of_blocks", "stacks_of_ticks"):

@@ -1,4 +1,4 @@
-"""Read the reports of pytest and meson, down to the tests that have to be run again after a failure."""
+"""Reads the reports of pytest and meson, down to the tests that have to be run again after a failure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 class Counts:
     passed: int = 0
     failed: list[str] = field(default_factory=list)
-    """Node ids of pytest, or programs of meson."""
+    """Node ids for pytest, or programs for meson."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    """Names and reasons."""
+    """Names of skipped tests, with the reasons."""
 
     @property
     def tests(self) -> int:
@@ -23,7 +23,7 @@ class Counts:
 
 
 def read(file: Path) -> Counts:
-    """Count the tests of a JUnit file. A missing or incomplete one, which a crash may leave, has none."""
+    """Count the tests of a JUnit file. If a crash has left the file missing or incomplete, it has none."""
     counts = Counts()
     try:
         cases = list(ElementTree.parse(file).getroot().iter("testcase"))
@@ -37,12 +37,12 @@ def read(file: Path) -> Counts:
             counts.skipped.append((node_id(case), skipped.get("message") or "no reason given"))
         else:
             counts.passed += 1
-    counts.failed = list(dict.fromkeys(counts.failed))  # a test that fails and cannot clean up is reported twice
+    counts.failed = list(dict.fromkeys(counts.failed))  # pytest reports a test twice if it fails and its cleanup fails
     return counts
 
 
 def read_meson(file: Path) -> Counts:
-    """Count meson's programs, which fail as a whole: they may crash after their last subtest."""
+    """Count meson's programs. A program fails as a whole, because it may crash after its last subtest."""
     counts = read(file)
     try:
         results = [json.loads(line) for line in programs_of(file).read_text(encoding="utf-8").splitlines()]
@@ -54,12 +54,12 @@ def read_meson(file: Path) -> Counts:
 
 
 def programs_of(file: Path) -> Path:
-    """Return the file where meson writes how each program ended, next to its JUnit file."""
+    """Return the file next to meson's JUnit file in which meson writes how each program ended."""
     return file.with_name(file.name.replace(".junit.xml", ".json"))
 
 
 def node_id(case: ElementTree.Element) -> str:
-    """Return pytest's name of a test: tests.python.test_api and test_x[1] become tests/python/test_api.py::test_x[1].
+    """Return pytest's name for a test: tests.python.test_api and test_x[1] become tests/python/test_api.py::test_x[1].
 
     A module that cannot be imported is reported without a class name.
     """

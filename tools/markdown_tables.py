@@ -1,6 +1,6 @@
-"""Markdown tables that end by column 120.
+"""Makes Markdown tables that end by column 120.
 
-    python tools/markdown_tables.py [--keys N] FILE…      rewrite the tables of these files that are wider
+    python tools/markdown_tables.py [--keys N] FILE…      rewrites the tables of these files that are wider
 
 A table that is too wide becomes several, each with the columns that name the row:
 
@@ -25,10 +25,10 @@ _SEPARATOR = re.compile(r"\|(\s*:?-+:?\s*\|)+")
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, keys: int = 1, alignments: Sequence[str] = ()
 ) -> list[str]:
-    """Return the lines of a table, or of several with a blank line between them.
+    """Return the lines of a table, or of several tables with a blank line between them.
 
-    The first ``keys`` columns name a row and are repeated. ``alignments`` holds ``---`` or ``---:`` for each column;
-    by default all are left-aligned.
+    The first ``keys`` columns name a row and are repeated. ``alignments`` holds ``---`` or ``---:`` for each column; by
+    default, all columns are left-aligned.
     """
     cells = [[*map(_escaped, row)] for row in [columns, *rows]]
     aligned = alignments or [LEFT] * len(columns)
@@ -44,7 +44,7 @@ def table(
 def _groups(
     cells: Sequence[Sequence[str]], alignments: Sequence[str], keys: int, numbers: Sequence[int]
 ) -> Iterator[list[int]]:
-    """Yield the columns of each part: as many as fit."""
+    """Yield the columns of each part, with as many in each as fit."""
     group: list[int] = []
     for number in numbers:
         if group and _width(cells, alignments, [*range(keys), *group, number]) > LAST_COLUMN:
@@ -95,7 +95,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, LAST_COLUMN, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-# ---- Files that were written before
+# ---- Existing files
 
 
 def rewritten(text: str, keys: int) -> str:

@@ -1,6 +1,6 @@
-"""Make a Debian Python run from the folder into which it was unpacked, with the C library next to it.
+"""Makes a Debian Python run from the folder into which it was unpacked, with the C library next to it.
 
-Needs patchelf. tools/dependencies.py calls it.
+Needs patchelf. tools/dependencies.py calls this.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ WHEELS = "share/python-wheels"
 
 
 def move(system: Path, name: str, home: Path) -> None:
-    """Set the paths of its loader and libraries, of pip's wheel, and of its machine-dependent headers.
+    """Set the paths of the Python's loader and libraries, of pip's wheel, and of its machine-dependent headers.
 
     ``name`` is python3.NN; ``home`` is the final path of ``system``.
     """
@@ -32,8 +32,8 @@ def move(system: Path, name: str, home: Path) -> None:
 
 
 def compile_modules(home: Path, name: str) -> None:
-    """Compile its standard library, as Debian does at installation. Otherwise each program compiles what it imports, if
-    PYTHONDONTWRITEBYTECODE is set. It must already be in its final folder.
+    """Compile the Python's standard library, as Debian does at installation. Otherwise, if PYTHONDONTWRITEBYTECODE is
+    set, each program compiles what it imports. The Python must already be in its final folder.
     """
     modules = home / "usr" / "lib" / name
     workers = str(os.cpu_count() or 1)

@@ -2,8 +2,8 @@
 
 python3 tools/nightly.py [--again] [PIECE...]           default: all pieces
 
-A piece with a good row for the current sources is skipped, so that an interrupted run can resume; --again runs it all
-the same. The table has the newest row of each piece; a piece's reports are kept in build/nightly until its next run.
+A piece with a good row for the current sources is skipped, so that an interrupted run can resume. --again runs such
+pieces too. The table has the newest row of each piece. A piece's reports are kept in build/nightly until its next run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tests" / "nightly" / "RESULTS.md"
 KEPT = ROOT / "build" / "nightly"
 ATTACHED_FROM = 14
-"""The first Python 3 that programs can be attached to."""
+"""The first minor version of Python 3 whose running programs can be attached to."""
 FUZZ_SECONDS = 600
 
 HEAD = """# Results of the nightly suites
@@ -58,7 +58,7 @@ COLUMNS = [column.name for column in fields(Row)]
 
 
 def pieces() -> dict[str, list[str]]:
-    """Return make's arguments by the name of the piece, shortest first."""
+    """Return make's arguments by the name of the piece, with the shortest piece first."""
     engine = f"OPTIONS=-Dengine={ROOT / '.venv' / 'build-checked' / 'libspprof_alloc.so'}"
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     own_python = f"PYTHON={Path(sys.base_prefix, 'bin', f'python{own}')}"
@@ -125,7 +125,7 @@ def run(piece: str, words: list[str]) -> Row:
         digest(),
         piece,
         version,
-        # A command without tests counts as one.
+        # A command without tests counts as one test.
         sum(record.passed + (not record.runner and not record.failed) for record in records),
         failed,
         sum(len(record.flaky) for record in records),
@@ -138,7 +138,7 @@ def run(piece: str, words: list[str]) -> Row:
 
 
 def read_table() -> dict[str, Row]:
-    """Return rows by piece."""
+    """Return the rows of the table, keyed by piece."""
     rows = {}
     if TABLE.exists():
         lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]

@@ -1,10 +1,10 @@
-"""Make the pictures of the documentation from real runs: `make pictures`.
+"""Makes the pictures of the documentation from real runs: `make pictures`.
 
     python tools/pictures.py [FOLDER]      default: docs/pictures
 
-Each run of examples/orders.py is profiled by the installed package in a separate folder. A headless Chromium opens
-the page that spprof wrote and takes a screenshot of it in light and in dark colours. The picture is what the page
-shows, except that the path of the standard library starts at the folder of the Python version.
+Each run of examples/orders.py is profiled by the installed package in a separate folder. A headless Chromium opens the
+page that spprof wrote and takes a screenshot of it in light and in dark colours. The picture is what the page shows,
+except that the path of the standard library starts at the folder of the Python version.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Picture:
     """Options of ``spprof run``, which writes to ``output``."""
     output: str
     ready: str
-    """A JavaScript expression that is true when the page is drawn."""
+    """A JavaScript expression that becomes true when the page has been drawn."""
     height: int
 
 

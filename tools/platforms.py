@@ -1,4 +1,4 @@
-"""Run the stack specimens on each Python that is found, under each of its allocators, with its JIT off and on.
+"""Runs the stack specimens on each Python that is found, under each of its allocators, with its JIT off and on.
 
 python3 tools/platforms.py [VERSION...]                 default: all versions
 
@@ -34,7 +34,7 @@ def runs(python: Path, **environment: str) -> bool:
 
 
 def install(version: str, path: str) -> Path:
-    """Create an environment of this version, with the engine of the first build."""
+    """Create an environment of this version, with the engine from the first build."""
     folder = ROOT / "build" / "venvs" / version
     words = [f"PYTHON={path}", f"VENV={folder}", f"OPTIONS=-Dengine={ENGINE}"]
     subprocess.run(["make", "--no-print-directory", str(ENGINE.relative_to(ROOT))], cwd=ROOT, check=True)
@@ -62,7 +62,7 @@ def rows(version: str, python: Path) -> list[str]:
 
 
 def write(version: str, made: list[str]) -> None:
-    """Write the rows into the table, in the order of versions."""
+    """Write the rows into the table, sorted by version."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     begin = next(number for number, line in enumerate(lines) if line.startswith("| CPython | release")) + 2
     end = next((number for number in range(begin, len(lines)) if not lines[number].startswith("| ")), len(lines))

@@ -22,9 +22,9 @@ import tree
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = Path("build") / "release"
-"""The source distribution to upload."""
+"""The folder of the source distribution to upload."""
 TRIED = FILES / "tried"
-"""The wheel built from it here, for this machine only."""
+"""The folder of the wheel that is built from it here, for this machine only."""
 
 VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 MESON_VERSION = re.compile(r"^\s*version: '([^']+)'", re.MULTILINE)
@@ -35,7 +35,7 @@ SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
 def meson_version(root: Path) -> str:
-    """Return the version from the one place where it is written by hand."""
+    """Return the version from the only file in which it is written by hand."""
     found = MESON_VERSION.search((root / "meson.build").read_text(encoding="utf-8"))
     if found is None:
         raise ValueError("meson.build contains no version")
@@ -49,13 +49,13 @@ def citation_field(root: Path, name: str) -> str:
 
 
 def changelog_sections(root: Path) -> list[tuple[str, str]]:
-    """Return headings and texts, newest first."""
+    """Return the headings and texts of the sections, newest first."""
     _, *parts = SECTION.split((root / "CHANGELOG.md").read_text(encoding="utf-8"))
     return [(heading.strip(), text.strip()) for heading, text in zip(parts[::2], parts[1::2])]
 
 
 def release_date(heading: str, version: str) -> str:
-    """Return the date in a heading such as "1.2.3 - 2026-12-01", or "" if it is another version's or has no date."""
+    """Return the date in a heading such as "1.2.3 - 2026-12-01", or "" if it has another version or no date."""
     named, _, date = heading.partition(" - ")
     try:
         datetime.date.fromisoformat(date)
@@ -76,7 +76,7 @@ def faults_of_version(root: Path, version: str) -> list[str]:
 
 
 def faults_of_changelog(root: Path, version: str) -> list[str]:
-    """The newest section must be that of the release, with the date in CITATION.cff."""
+    """Check that the newest section is that of the release, with the same date as in CITATION.cff."""
     heading, text = (changelog_sections(root) or [("no section", "")])[0]
     date = release_date(heading, version)
     if not date:
@@ -91,7 +91,7 @@ def faults_of_changelog(root: Path, version: str) -> list[str]:
 
 
 def git(root: Path, *words: str) -> str:
-    """Return what git prints, or "" if it fails."""
+    """Return git's output, or "" if git fails."""
     asked = subprocess.run(["git", *words], cwd=root, capture_output=True, encoding="utf-8", check=False)
     return asked.stdout.rstrip("\n")
 
@@ -137,7 +137,7 @@ def faults_of_documentation(root: Path) -> list[str]:
 
 
 def build(root: Path) -> None:
-    """Build the source distribution, and the wheel from it: a file missing there is missing for users too."""
+    """Build the source distribution, and from it the wheel. A file that is missing there is missing for users too."""
     shutil.rmtree(root / FILES, ignore_errors=True)
     (root / TRIED).mkdir(parents=True)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(root / TRIED)]
@@ -163,7 +163,7 @@ def metadata(file: Path) -> str:
 
 
 def faults_of_files(files: list[Path], version: str) -> list[str]:
-    """There must be one of each kind, with the version in its name and in its metadata."""
+    """Check that there is one file of each kind, with the version in its name and in its metadata."""
     faults = []
     for kind, suffix in (("source distribution", ".gz"), ("wheel", ".whl")):
         count = sum(file.suffix == suffix for file in files)
@@ -189,7 +189,7 @@ def faults_of_readme(files: list[Path]) -> list[str]:
 
 
 def unfinished_nightly() -> list[str]:
-    """Return the pieces of `make nightly` that have no good result for these sources."""
+    """Return the pieces of `make nightly` that do not have a good result for these sources."""
     rows, sources = nightly.read_table(), tree.digest()
     return [piece for piece in nightly.pieces() if not nightly.is_done(rows.get(piece), sources)]
 

@@ -29,7 +29,7 @@ import junit
 RESULTS = Path(os.environ.get("RESULTS") or "build/results")
 LIMIT_SECONDS = 3 * 3600
 RUN_AGAIN_AT_MOST = 20
-"""More failures in one record are not due to chance."""
+"""If one record has more failures than this, they are not due to chance."""
 
 
 @dataclass
@@ -37,9 +37,9 @@ class Record:
     name: str
     command: list[str]
     runner: str = ""
-    """"pytest", "meson", or "": the command has no tests."""
+    """"pytest", "meson", or "" if the command has no tests."""
     alone: list[str] = field(default_factory=list)
-    """The command that runs one test, whose name is appended."""
+    """The command that runs a single test, whose name is appended."""
     status: str = "it did not end"
     seconds: float = 0
     cpu_seconds: float = 0
@@ -54,17 +54,17 @@ class Record:
         (RESULTS / f"{self.name}.json").write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     def report(self) -> Path:
-        """Return the path where its JUnit file is kept."""
+        """Return the path where the record's JUnit file is kept."""
         return RESULTS / f"{self.name}.xml"
 
     def command_alone(self, test: str) -> list[str]:
-        """Return the command that runs one test; pytest's report goes to a file next to that of the record."""
+        """Return the command that runs one test. pytest's report is written to a file next to that of the record."""
         options = [f"--junitxml={RESULTS / 'alone.xml'}"] if self.runner == "pytest" else []
         return [*self.alone, *options, test]
 
 
 def run_record(record: Record, reported: Path) -> None:
-    """Run the command. If this process is ended, an unfinished record remains."""
+    """Run the command. If this process is killed, an unfinished record remains."""
     record.write()
     if record.runner:
         for old in {reported, junit.programs_of(reported), record.report()}:
@@ -113,7 +113,7 @@ def judge(record: Record) -> None:
 
 
 def expected_status(record: Record) -> int:
-    """Return the runner's exit status if tests failed and nothing else did."""
+    """Return the runner's exit status for the case that tests failed and nothing else did."""
     return len(record.failed) if record.runner == "meson" else min(len(record.failed), 1)
 
 
@@ -139,7 +139,7 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def total() -> bool:
-    """Print the results. Return False if something failed, or if there were none."""
+    """Print the results. Return False if something failed, or if there were no results."""
     records = read_records(RESULTS)
     for record in records:
         judge(record)

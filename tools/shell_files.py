@@ -1,8 +1,8 @@
-"""Write the man page and the completions for shells, from the parsers of the command line.
+"""Writes the man page and the completions for shells, from the parsers of the command line.
 
     python tools/shell_files.py             make shell-files
 
-They are committed, so that building the package needs none of the tools that write them; a test compares them.
+These files are committed, so that building the package needs none of the tools that write them. A test compares them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIDS = {
     "zsh": "_spprof_pids",
     "fish": "(spprof ps 2>/dev/null | string match -r '^ *[0-9]+' | string trim)",
 }
-"""What completes the id of a process that listens."""
+"""Shell code that completes the id of a listening process."""
 
 _PIDS_PREAMBLE = {
     "bash": "_spprof_pids() {\n"
@@ -78,7 +78,7 @@ def verbs() -> dict[str, argparse.ArgumentParser]:
 
 
 def root(parsers: dict[str, argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    """Return a parser that has the verbs as subcommands, with what completes each argument."""
+    """Return a parser that has the verbs as subcommands, with the completion of each argument."""
     import shtab
     from spprof.cli.main import VERBS
 
@@ -172,7 +172,7 @@ def _named(action: argparse.Action) -> str:
 
 
 def _value(action: argparse.Action) -> str:
-    """Return how an action's value is written: FILE, FILE..., [MS], {live,peak}."""
+    """Return the notation for an action's value: FILE, FILE..., [MS], {live,peak}."""
     if action.metavar is not None:
         name = str(action.metavar)
     elif action.choices is not None:
@@ -187,7 +187,7 @@ def _help(action: argparse.Action, parser: argparse.ArgumentParser) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text as man(7) shows it as it is."""
+    """Return text escaped so that man(7) shows it unchanged."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("\n", " ")
     return re.sub(r"^([.'])", r"\\&\1", text)
 
@@ -196,7 +196,7 @@ def escaped(text: str) -> str:
 
 
 def written() -> dict[str, str]:
-    """Return the content of each file of ``share``, by its path there."""
+    """Return the content of each file of ``share``, keyed by its path there."""
     return {MAN: man_page(), **{path: completion(shell) for shell, path in COMPLETIONS.items()}}
 
 

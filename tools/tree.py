@@ -1,4 +1,4 @@
-"""Identifies the state of the repository's files that a result belongs to."""
+"""Identifies the version of the repository's files that a result belongs to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def git(*words: str) -> list[str]:
-    """Return what git prints, split at zero bytes. Empty if there is no git or no repository."""
+    """Return git's output, split at zero bytes. Empty if there is no git or no repository."""
     asked = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     return asked.stdout.split("\0")
 
@@ -20,7 +20,7 @@ def commit() -> str:
 
 
 def digest(*below: str) -> str:
-    """Hash the repository's files except its documents, as they are on disk: all of them, or those ``below``."""
+    """Hash the repository's files, except its documents, as they are on disk: all of them, or only those ``below``."""
     hashed = hashlib.sha256()
     for name in sorted(git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *below)):
         if name and not name.endswith(".md") and (ROOT / name).is_file():

@@ -1,8 +1,8 @@
-"""Create a virtual environment of the Python that runs this, or update the existing one.
+"""Creates a virtual environment of the Python that runs this, or updates the existing one.
 
 python3 tools/venv.py [--no-compile] DIRECTORY REQUIREMENTS_FILE...
 
---no-compile: modules are compiled to bytecode at their first import.
+--no-compile: modules are not compiled to bytecode until their first import.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def missing_prerequisite() -> str | None:
-    """Return what this machine lacks for a build, with the command that installs it."""
+    """Return what this machine lacks for a build, with the command that installs it, or None if nothing is missing."""
     if sys.implementation.name != "cpython" or sys.version_info < (3, 9):
         return "CPython 3.9 or newer is needed; choose one with: make PYTHON=/path/to/python3"
     series = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -33,7 +33,9 @@ def missing_prerequisite() -> str | None:
 
 
 def install(directory: Path, requirements: list[Path], options: list[str]) -> None:
-    """Install what is not installed yet; a copy of each file in the environment records what is."""
+    """Install the requirements that are not installed yet. A copy of each file in the environment records what is
+    installed.
+    """
     stale = [r for r in requirements if not copy_in(directory, r).exists() or differ(copy_in(directory, r), r)]
     if not stale:
         return

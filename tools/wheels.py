@@ -1,4 +1,4 @@
-"""Build manylinux2014 wheels into build/wheels, without Docker.
+"""Builds manylinux2014 wheels in build/wheels, without Docker.
 
 python3 tools/wheels.py [VERSION...]              for this machine (default: every supported Python found)
 python3 tools/wheels.py --aarch64 [VERSION...]    for aarch64: the Pythons in Debian's releases
@@ -56,7 +56,7 @@ COMPILER_VARIABLES = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LD_PRELOAD", "MAKE
 
 
 def zig() -> Path:
-    """Return the compiler in the package ziglang."""
+    """Return the compiler from the package ziglang."""
     found = importlib.util.find_spec("ziglang")
     if found is None or found.origin is None:
         sys.exit("ziglang is missing; `make wheels` installs it")
@@ -64,8 +64,8 @@ def zig() -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the variables of every command: our tools first on PATH, no flags for another compiler, zig's cache in
-    build/.
+    """Return the variables for every command: our tools first on PATH, no flags for another compiler, and zig's cache
+    in build/.
     """
     kept = {name: value for name, value in os.environ.items() if name not in COMPILER_VARIABLES}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -73,7 +73,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(*command: str | Path, variables: dict[str, str] | None = None) -> str:
-    """Return what a command prints. If it fails, show that and exit."""
+    """Return a command's output. If the command fails, show the output and exit."""
     words = [str(word) for word in command]
     ended = subprocess.run(
         words,
@@ -94,7 +94,7 @@ def run(*command: str | Path, variables: dict[str, str] | None = None) -> str:
 
 
 def machine_option(machine: str) -> str:
-    """Return the option that makes meson build for a machine, and write that machine's file."""
+    """Return the option that makes meson build for a machine, and write the meson file of that machine."""
     file = BUILD / f"{machine}.ini"
     headers = BUILD / "include"
     headers.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def build_engine(machine: str) -> Path:
 
 
 def build_wheel(version: str, interpreter: str, machine: str, engine: Path) -> Path:
-    """Build a Python's wheel with meson-python, which tags it for any Linux of that machine."""
+    """Build a Python's wheel with meson-python, which tags the wheel for any Linux on that machine."""
     venv, folder = VENVS / version, BUILD / machine / version
     run(interpreter, "tools/venv.py", venv, REQUIREMENTS)
     raw = folder / "wheel"
@@ -133,8 +133,8 @@ def build_wheel(version: str, interpreter: str, machine: str, engine: Path) -> P
 
 
 def name_platform(wheel: Path, machine: str) -> tuple[Path, str]:
-    """Return the wheel in build/wheels, named for its platforms, and auditwheel's verdict. Exit if it needs a newer
-    glibc.
+    """Return the wheel in build/wheels, named for its platforms, and auditwheel's verdict. Exit if the wheel needs a
+    newer glibc.
     """
     auditwheel = (sys.executable, "-m", "auditwheel")
     shown = run(*auditwheel, "show", wheel)

@@ -1,4 +1,4 @@
-"""Medians and means with intervals that assume nothing about the distribution of measurements."""
+"""Medians and means, with intervals that assume nothing about the distribution of the measurements."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ class Interval(NamedTuple):
 
 
 def interval_of(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Return the median and its interval by the sign test. With too few values the interval is the whole range."""
+    """Return the median and its interval from the sign test. If there are too few values, the interval is the whole
+    range.
+    """
     ordered = sorted(values)
     outside = place(len(ordered), (1 - confidence) / 2)
     return Interval(median(ordered), ordered[outside], ordered[-1 - outside])
 
 
 def place(count: int, tail: float) -> int:
-    """Return the largest rank from an end beyond which the true median is found with probability ``tail`` at most."""
+    """Return the largest rank, counted from either end, beyond which the true median lies with at most probability
+    ``tail``.
+    """
     below, chance = 0, 0.0
     while True:
         chance += math.comb(count, below) / 2**count
@@ -40,8 +44,8 @@ def place(count: int, tail: float) -> int:
 
 
 def of_groups(groups: Groups) -> float:
-    """Return the mean of the processes' medians: a process keeps its memory layout, which shifts all of its rounds
-    alike.
+    """Return the mean of the processes' medians. A process keeps its memory layout, which affects all of its rounds in
+    the same way.
     """
     return fmean([median(group) for group in groups])
 
@@ -52,7 +56,7 @@ def resampled(groups: Groups, chance: random.Random) -> list[list[float]]:
 
 
 def bootstrap(groups: Groups, confidence: float = 0.95) -> Interval:
-    """Return the mean and its interval by the bootstrap. With few processes it is too narrow: use five or more."""
+    """Return the mean and its bootstrap interval. With few processes, the interval is too narrow: use five or more."""
     chance = random.Random(SEED)
     return ordered_interval(
         of_groups(groups), [of_groups(resampled(groups, chance)) for _ in range(RESAMPLES)], confidence

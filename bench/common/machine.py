@@ -18,7 +18,7 @@ def cores() -> int:
 
 
 def load_per_core() -> float:
-    """Return the load average of the last minute per core."""
+    """Return the load average of the last minute, divided by the number of cores."""
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 

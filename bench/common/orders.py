@@ -22,20 +22,20 @@ FOLDER = "BENCH_ORDERS"
 
 
 class Ordered:
-    """One process, from start to end. CalledProcessError, with its output: it ended or did not answer."""
+    """One process, from start to end. Raises CalledProcessError with its output if it ends or does not answer."""
 
     def __init__(
         self, command: Sequence[str], variables: Mapping[str, str], patience_seconds: float, within: str | None = None
     ) -> None:
-        """Replace ``{folder}`` in the command and the variables by a folder of the process, created ``within`` the
-        given one.
+        """Start the process. Replace ``{folder}`` in the command and the variables with the process's own folder, which
+        is created ``within`` the given one.
         """
         self._folder = tempfile.TemporaryDirectory(dir=within)
         self._patience_seconds = patience_seconds
         self.folder = Path(self._folder.name)
         for name in ("orders", "answers"):
             os.mkfifo(self.folder / name)
-        self._orders = os.open(self.folder / "orders", os.O_RDWR)  # a writer alone would wait for its reader
+        self._orders = os.open(self.folder / "orders", os.O_RDWR)  # write-only access would wait for a reader
         self._answers = os.open(self.folder / "answers", os.O_RDONLY | os.O_NONBLOCK)
         self._text = b""
         self._said = (self.folder / "said").open("wb+")
@@ -55,7 +55,7 @@ class Ordered:
         return self.answer()
 
     def answer(self) -> Any:
-        """Return the next answer. The first one needs no order: the program sends it when it is ready."""
+        """Return the next answer. The first one needs no order, because the program sends it when it is ready."""
         latest = time.monotonic() + self._patience_seconds
         while b"\n" not in self._text:
             if select.select([self._answers], [], [], 0.5)[0]:
@@ -70,7 +70,7 @@ class Ordered:
         return subprocess.CalledProcessError(self.process.poll() or 1, self.process.args, stderr=self._said.read())
 
     def dismiss(self) -> None:
-        """Close the orders without waiting. The program then ends, and its profiler writes its results."""
+        """Close the pipe for orders without waiting. The program then ends, and its profiler writes its results."""
         if self._orders >= 0:
             os.close(self._orders)
             self._orders = -1
@@ -94,7 +94,7 @@ class Ordered:
 
 
 def reason(error: Exception) -> str:
-    """Describe why something cannot run. For a program, return its last output."""
+    """Return the reason why something cannot run. For a program, include its last output."""
     if not isinstance(error, subprocess.CalledProcessError):
         return str(error) or repr(error)
     said = error.stderr or error.stdout or b""

@@ -1,4 +1,4 @@
-"""The side of orders.py that runs in the measured process."""
+"""The counterpart of orders.py that runs in the measured process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = "BENCH_ORDERS"
 
 
 def serve(orders: Mapping[str, Callable[..., object]]) -> None:
-    """Send the process's id when ready, then take orders until none are left."""
+    """Send the process's id when ready, and then take orders until none are left."""
     folder = os.environ[FOLDER]
     with open(f"{folder}/answers", "w", buffering=1) as answers, open(f"{folder}/orders") as asked:
         answers.write(f"{os.getpid()}\n")

@@ -1,28 +1,29 @@
-"""The cost of profiling CPU time: spprof and its peers at 1, 10 and 100 ms against no profiler, on the same programs.
+"""The cost of profiling CPU time: spprof and its peers at 1, 10 and 100 ms, compared with no profiler on the same
+programs.
 
     bench/cpu/run [--rounds N] [--more N] [--ticks N] [--table]            or      make bench
 
-Slices: each process alternates between slices with and without its profiler. spprof and pyinstrument are switched by
-their own start and stop, py-spy and austin by stopping their process. So neither other load on the machine nor a
-process's memory layout, which makes two processes of one program differ by up to 5 %, affects only one side. scalene's
-handlers change the process's memory permanently and slow the slices without it too, so it alternates with an unprofiled
-process. Starting, stopping and writing a report are not part of any slice. pyinstrument is started in each thread of a
-program.
+Slices: each process alternates between slices with and without its profiler. spprof and pyinstrument are switched with
+their own start and stop functions, py-spy and austin by stopping their process. So both sides are affected equally by
+other load on the machine and by a process's memory layout, which makes two processes of one program differ by up to 5
+%. scalene's handlers change the process's memory permanently and also slow the slices without it, so it alternates with
+an unprofiled process. Starting, stopping and writing a report are not part of any slice. pyinstrument is started in
+each thread of a program.
 
-Ticks: costs of some tenths of a percent are lost in the scatter of slices. Steps of a program that are interrupted by
-spprof, or by an empty handler on the same timer, are compared with neighbouring steps (ticked.py): the cost of a tick,
-per interval.
+Ticks: costs of a few tenths of a percent are lost in the scatter of the slices. Therefore, steps of a program that are
+interrupted by spprof, or by an empty handler on the same timer, are compared with neighbouring steps (ticked.py). The
+result is the cost of a tick for each interval.
 
 CPU time is that of the program and the profiler's process together. Wall time excludes waiting for a core, which
-depends on the machine (with threads, which wait for each other, it is included).
+depends on the machine. It includes that time for programs with threads, which wait for each other.
 
 An empty handler costs what the kernel and the processor need for a tick: no signal-based profiler can be cheaper.
 "Nothing" has nothing to switch, and its ticks are the kernel's: it shows the error of the method itself. At 10 and 100
-ms no slice contains one of our ticks that look for new threads, one tick in 17; the table of ticks includes them.
+ms, no slice contains one of our ticks that look for new threads, one tick in 17; the table of ticks includes them.
 
 Percentages above 0 are the cost. Each round is a separate process and counts once: the figure is the median of the
-rounds, with the 95 % interval by the sign test in brackets. Rounds are kept in build/bench-cpu-results, so that an
-interrupted run can resume; the tables are written to bench/cpu/RESULTS.md.
+rounds, with the 95 % interval from the sign test in brackets. Rounds are kept in build/bench-cpu-results, so that an
+interrupted run can resume. The tables are written to bench/cpu/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ from ticks import cost_ns, ticks_of
 from turns import beginning_ms, pairs_of
 
 SLICE_MS = 22
-"""Minimum length; at least two intervals, so that each slice has ticks."""
+"""Minimum length of a slice. It is at least two intervals, so that each slice has ticks."""
 ROUND_MS = 2500
-"""Approximate length of a round, at least three slices."""
+"""Approximate length of a round, which has at least three slices."""
 TICKS_MS = 10
 """The interval at which single ticks are measured."""
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
@@ -94,7 +95,7 @@ def measure_or_tell(kept: Kept, program: str, profiler: Profiler, interval_ms: i
 
 
 def clock_of(program: str, clock: str, measured: list[int]) -> int:
-    """Return the clock's time. Threads wait for each other, so their waiting is included."""
+    """Return the time on this clock. Threads wait for each other, so their wall time includes waiting."""
     wall, cpu, waited = measured
     if clock == "cpu":
         return cpu
@@ -127,7 +128,7 @@ def measure_all(kept: Kept, profilers: list[Profiler], intervals_ms: Sequence[in
 
 
 def figure(rounds: list[list[float]]) -> str:
-    """Format the figure; empty if nothing was measured."""
+    """Format the figure, or return "" if nothing was measured."""
     if not rounds:
         return ""
     cost, low, high = (100 * (value - 1) for value in interval_of([median(pairs) for pairs in rounds]))

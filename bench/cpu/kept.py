@@ -1,4 +1,4 @@
-"""Measurements, kept in a file per day and state of the sources, so that an interrupted run can resume."""
+"""Measurements, kept in one file for each day and version of the sources, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ RESULTS = ROOT / "build" / "bench-cpu-results"
 TABLES = HERE / "RESULTS.md"
 
 METHOD = 2
-"""Change this whenever the meaning of a figure changes: results of different methods are not mixed."""
+"""Change this number whenever the meaning of a figure changes. Results of different methods are not mixed."""
 
 Measured = dict[str, list[list[float]]]
-"""By the name of the measurement: a few figures per round."""
+"""A few figures for each round, keyed by the name of the measurement."""
 
 
 class Kept:
-    """One file. ``measured`` is written after each round."""
+    """One file of measurements. ``measured`` is written after each round."""
 
     def __init__(self, folder: Path = RESULTS) -> None:
         self.about: dict[str, object] = {
@@ -68,7 +68,7 @@ HEADING = "## "
 
 
 def write_tables(title: str, text: str, file: Path = TABLES) -> None:
-    """Put the output of one run at the top of RESULTS.md, replacing any section with that title."""
+    """Put the output of one run at the top of RESULTS.md, and replace any section with the same title."""
     head, *sections = file.read_text(encoding="utf-8").split(f"\n{HEADING}")
     section = f"{title}\n\n```\n{text.strip()}\n```\n"
     others = [old for old in sections if old.partition("\n")[0] != title]

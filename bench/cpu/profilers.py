@@ -1,4 +1,4 @@
-"""The compared profilers, each as the command that runs a program under it."""
+"""The profilers to compare, each with the command that runs a program under it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSIONS = {
     "pyinstrument": "pyinstrument==5.1.3",
 }
 PATH = os.pathsep.join(str(PEERS / name) for name in VERSIONS)
-"""For PYTHONPATH."""
+"""The folders of all peers, for PYTHONPATH."""
 INTERVALS_MS = (1, 10, 100)
 
 
@@ -34,16 +34,18 @@ def environment() -> dict[str, str]:
 class Profiler(NamedTuple):
     name: str
     switch: str
-    """Its name in switches.py."""
+    """The profiler's name in switches.py."""
     command: list[str]
-    """The words before the program; {seconds}, {hertz} and {us} are the interval, {out} its file."""
+    """The words before the program. {seconds}, {hertz} and {us} are the interval; {out} is the profiler's file."""
     is_outside: bool = False
-    """True if it is a separate process, which the program has as its parent."""
+    """True if the profiler is a separate process, which is the program's parent."""
     has_twin: bool = False
-    """True if its effect on the process's memory outlasts it, so that it is compared with another process."""
+    """True if the profiler changes the process's memory permanently, so that it is compared with another process."""
 
     def command_of(self, interval_ms: int, program: str, slice_ns: int) -> tuple[list[str], dict[str, str]]:
-        """Return the command that runs a program under it, which takes orders, and its environment."""
+        """Return the command that runs a program under the profiler and lets it take orders, and the command's
+        environment.
+        """
         numbers = {"seconds": interval_ms / 1000, "hertz": 1000 // interval_ms, "us": interval_ms * 1000}
         words = [word.format(**numbers, out="{folder}/profile.out") for word in self.command]
         variables = environment()
@@ -78,7 +80,7 @@ def compile_empty_handler() -> None:
 
 
 def install() -> None:
-    """Install each peer into its own folder. A failure is reported when that peer cannot run."""
+    """Install each peer into its own folder. A failure is reported when the peer is to be run."""
     for name, version in VERSIONS.items():
         mark = PEERS / f"{name}.installed"
         if mark.exists() and mark.read_text() == version:

@@ -1,4 +1,4 @@
-"""The profiled programs: each run of a program does the same work."""
+"""The programs to profile. Each run of a program does the same work."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def call(work: Work) -> None:
 
 class Program(NamedTuple):
     steps: list[Work]
-    """Its work, each step about a millisecond."""
+    """The program's work, as steps of about a millisecond each."""
     everywhere: Callable[[Work], None] = call
-    """Makes each thread call a function."""
+    """Makes each of the program's threads call a function."""
 
     def run(self) -> None:
         self.everywhere(self.run_steps)
@@ -46,12 +46,12 @@ def add_up(count: int) -> int:
 
 
 def loop() -> Program:
-    """A pure Python loop."""
+    """Return a pure Python loop."""
     return Program([partial(add_up, 20_000)] * 12)
 
 
 def threads() -> Program:
-    """Sixteen existing threads that continuously compete for the GIL."""
+    """Return a program of sixteen existing threads that continuously compete for the GIL."""
     begin, end = threading.Barrier(THREADS + 1), threading.Barrier(THREADS + 1)
     given: list[Work] = []
 
@@ -73,7 +73,7 @@ def threads() -> Program:
 
 
 def compiled_code() -> Program:
-    """Mostly C code: zlib, and numpy if it is installed."""
+    """Return a program of mostly C code: zlib, and numpy if it is installed."""
     page = random.Random(1).choices("the quick brown fox jumps".split(), k=4_000)
     data = " ".join(page).encode()
     compress = partial(zlib.compress, data, 6)
@@ -90,7 +90,7 @@ def compiled_code() -> Program:
 
 
 def recursion() -> Program:
-    """Stacks of four hundred frames."""
+    """Return a program with stacks of four hundred frames."""
     sys.setrecursionlimit(DEPTH + 1000)
 
     def descend(depth: int) -> int:
@@ -100,7 +100,7 @@ def recursion() -> Program:
 
 
 def parsing() -> Program:
-    """Reads methods of the standard library, walks them and writes them again, as source and as JSON."""
+    """Return a program that reads methods of the standard library, walks them and writes them as source and as JSON."""
     import argparse
 
     source = ast.parse(Path(argparse.__file__).read_text(encoding="utf-8"))

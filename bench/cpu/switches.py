@@ -1,4 +1,4 @@
-"""How each profiler that runs inside a process is switched on and off there. No slice includes the time for that."""
+"""How each profiler that runs inside a process is switched on and off. No slice includes the time for switching."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from programs import Program, Work
 
 CLOCK_REALTIME_COARSE = 5
-"""Constant from one of the kernel's ticks to the next."""
+"""A clock that is constant between two of the kernel's ticks."""
 
 TICK_NS = round(1e9 * time.clock_getres(CLOCK_REALTIME_COARSE))
 
@@ -21,11 +21,14 @@ class Switch(NamedTuple):
     begin: Work
     end: Work
     ticks: Callable[[], list[int]]
-    """Returns when it interrupted a thread, in nanoseconds since the epoch; called while it is off."""
+    """Returns the times when the profiler interrupted a thread, in nanoseconds since the epoch. Called while it is off.
+    """
 
 
 def of_nothing(interval_ms: int, program: Program) -> Switch:
-    """A switch for profilers that are switched from outside, or never. Its ticks are invented: some of the kernel's."""
+    """Return a switch for profilers that are switched from outside, or never. Its ticks are a selection of the
+    kernel's.
+    """
     times: list[int] = []
 
     def mark() -> None:
@@ -39,7 +42,7 @@ def of_nothing(interval_ms: int, program: Program) -> Switch:
 
 
 def of_spprof(interval_ms: int, program: Program) -> Switch:
-    """Profiles all threads by itself."""
+    """Return a switch for spprof, which profiles all threads by itself."""
     import spprof
 
     profiles: list[spprof.Profile] = []
@@ -74,7 +77,7 @@ def of_empty_handler(interval_ms: int, program: Program) -> Switch:
 
 
 def of_pyinstrument(interval_ms: int, program: Program) -> Switch:
-    """Profiles only the thread that starts it."""
+    """Return a switch for pyinstrument, which profiles only the thread that starts it."""
     import pyinstrument
 
     own = threading.local()

@@ -2,7 +2,7 @@
 
 python bench/cpu/ticked.py PROGRAM SWITCH INTERVAL_MS SECONDS
 
-Prints a line of JSON: for each tick its number in the session and its cost, in nanoseconds of CPU time.
+Prints a line of JSON with, for each tick, its number in the session and its cost in nanoseconds of CPU time.
 
     the kernel's ticks     │                │                │                │
     steps              ────┼────┬───────┬───┼───┬───────┬────┼──┬───────┬─────┼─      0.3 to 1 ms each
@@ -10,8 +10,8 @@ Prints a line of JSON: for each tick its number in the session and its cost, in 
                                             └─ and the next: how much longer these two took than equal steps,
                                                less the same for the two at the kernel's ticks before and after
 
-CPU timers expire at the kernel's ticks, which take time without a signal as well. A slowdown of the machine for more
-than a few milliseconds affects the neighbouring steps too. Equal steps are a step's other runs without a signal.
+CPU timers expire at the kernel's ticks, which also take time without a signal. If the machine slows down for more than
+a few milliseconds, the neighbouring steps are affected too. Equal steps are the other runs of a step, without a signal.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from switches import SWITCHES, TICK_NS
 
 WARM_SECONDS = 1
 FIRST_TICKS = 8
-"""The first ticks of a session are left out, because they touch its memory for the first time."""
+"""The first ticks of a session are left out, because they touch the session's memory for the first time."""
 APART_NS = -(-3_000_000 // TICK_NS) * TICK_NS
-"""Distance from a tick to its neighbours: whole ticks of the kernel, and enough steps."""
+"""Distance from a tick to its neighbours: a whole number of the kernel's ticks, with enough steps in between."""
 
 
 class Stamp(NamedTuple):
     """The end of a step, or the beginning of a run."""
 
     step: int
-    """-1: the beginning."""
+    """The step's number; -1 at the beginning of a run."""
     time_ns: int
-    """Since the epoch."""
+    """Time since the epoch."""
     cpu_ns: int
     """CPU time of the thread."""
 
@@ -53,11 +53,11 @@ class Done(NamedTuple):
     begin_ns: int
     step: int
     cpu_ns: int
-    """Its CPU time."""
+    """CPU time of the step."""
 
 
 def stamp(program: Program, stamps: dict[int, list[Stamp]]) -> None:
-    """Run the program's steps in this thread."""
+    """Run the program's steps in this thread and record when they end."""
     of_thread = stamps.setdefault(threading.get_native_id(), [])
     of_thread.append(Stamp(-1, time.time_ns(), time.thread_time_ns()))
     for number, step in enumerate(program.steps):
@@ -80,7 +80,7 @@ def run_for(seconds: float, program: Program) -> list[Done]:
 
 
 class Steps:
-    """Steps, and how much longer each took than equal steps."""
+    """Steps, with how much longer each of them took than equal steps."""
 
     def __init__(self, steps: list[Done], ticks: list[int]) -> None:
         self._steps = steps
@@ -93,7 +93,7 @@ class Steps:
         self._usual = {number: round(median(times)) for number, times in alike.items()}
 
     def place(self, at: int) -> int | None:
-        """Return the index of the step that was running then; None if there was none, or it is the last."""
+        """Return the index of the step that was running at this time, or None if there was none or it is the last."""
         place = bisect.bisect_right(self._ends, at)
         return place if place + 1 < len(self._steps) and self._steps[place].begin_ns <= at else None
 
@@ -101,7 +101,7 @@ class Steps:
         return place in self._with_tick or place + 1 in self._with_tick
 
     def more(self, place: int) -> int:
-        """Return the excess of that step and the next."""
+        """Return how much longer than usual this step and the next one took."""
         return sum(step.cpu_ns - self._usual[step.step] for step in self._steps[place : place + 2])
 
 

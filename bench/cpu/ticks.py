@@ -1,8 +1,8 @@
-"""The cost of a tick: the share of CPU time that profiling at an interval costs, far more exact than with slices.
+"""The cost of a tick: the share of CPU time that profiling at an interval costs. This is far more exact than slices.
 
 Each process gives one figure: the mean of the middle half of its ticks, plus a sixteenth of the additional cost of a
-tick that looks for new threads, as every 16th does. (With threads it is unknown which ticks do, so that part is left
-out.)
+tick that looks for new threads, as every 16th tick does. (With threads, it is unknown which ticks do so, and that part
+is left out.)
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOOKS_MIN = 8
 
 
 def ticks_of(profiler: Profiler, interval_ms: int, program: str) -> list[tuple[int, int]]:
-    """Return the output of ticked.py for one process. CalledProcessError: it cannot run."""
+    """Return the output of ticked.py for one process. Raise CalledProcessError if the process cannot run."""
     command = [*profiler.command, str(HERE / "ticked.py"), program, profiler.switch, str(interval_ms), str(SECONDS)]
     printed = subprocess.run(command, env=environment(), capture_output=True, check=True).stdout
     return [(number, cost) for number, cost in json.loads(printed)]
@@ -32,12 +32,12 @@ def middle(values: Sequence[int]) -> float:
 
 
 def is_look(number: int) -> bool:
-    """Return True for a look: a session looks for threads after 1, 3, 7 and 15 intervals, and then every 16."""
+    """Return True if this tick looks for threads. A session does so after 1, 3, 7 and 15 intervals, then every 16."""
     return number % LOOK_EVERY == LOOK_EVERY - 1
 
 
 def cost_ns(ticks: Sequence[tuple[int, int]], knows_looks: bool) -> float:
-    """Return the cost of one tick, at a session's end. ValueError: there are too few ticks."""
+    """Return the cost of one tick in a session. Raise ValueError if there are too few ticks."""
     looks = [cost for number, cost in ticks if knows_looks and is_look(number)]
     others = [cost for number, cost in ticks if not (knows_looks and is_look(number))]
     if len(others) < 2 * LOOKS_MIN:

@@ -1,11 +1,11 @@
 """A program that alternates with itself: each slice with its profiler is paired with a slice without it, so the
-machine's current speed and the process's memory layout affect both. (If a profiler's effect outlasts it, the pair is an
-unprofiled twin.)
+machine's current speed and the process's memory layout affect both. (If the effect of a profiler is permanent, the
+other slice of the pair is from an unprofiled twin.)
 
     this process ──'slice'──► orders ──► watched.py: one slice
                  ◄────────── answers ── [wall, CPU, waited]
 
-A profiler inside the process is switched by an order; one outside of it, by stopping its process.
+A profiler inside the process is switched by an order; one outside of the process, by stopping the profiler's process.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ END_MS = 10
 
 
 def beginning_ms(interval_ms: int) -> float:
-    """Return the time before the first slice. Our session looks for new threads after 1, 3, 7 and 15 intervals, and
-    then every 16. Slices are between the last two of these; at 1 ms, where the kernel determines the ticks, after all
-    of them.
+    """Return the time before the first slice. A session of ours looks for new threads after 1, 3, 7 and 15 intervals,
+    and then every 16. Slices are between the last two of these; at 1 ms, where the kernel determines the ticks, they
+    are after all of them.
     """
     return max(7.2 * interval_ms, 16)
 
 
 class Taker:
-    """One program under one profiler, from start to end. OSError, CalledProcessError: it cannot run."""
+    """One program under one profiler, from start to end. Raises OSError or CalledProcessError if it cannot run."""
 
     def __init__(self, profiler: Profiler, interval_ms: int, program: str, slice_ns: int) -> None:
         command, variables = profiler.command_of(interval_ms, program, slice_ns)
@@ -60,13 +60,13 @@ class Taker:
             self._stop_outside()
 
     def _get_to_know_each_other(self) -> None:
-        """A profiler that is looking for the interpreter in its child must not be stopped meanwhile."""
+        """Wait while the profiler is looking for the interpreter in its child, because it must not be stopped then."""
         begin = time.monotonic()
         while time.monotonic() < begin + ATTACH_SECONDS:
             self.settle(20)
 
     def _stop_outside(self) -> None:
-        """Stop the profiler, but not while it holds the program."""
+        """Stop the profiler's process, but not while it holds the program."""
         while True:
             self._ordered.process.send_signal(signal.SIGSTOP)
             while not is_stopped(self._ordered.process.pid):
@@ -77,11 +77,11 @@ class Taker:
             time.sleep(0.001)
 
     def settle(self, least_ms: float) -> None:
-        """Run unmeasured work."""
+        """Run work that is not measured."""
         self._ordered.tell(f"settle {round(least_ms * 1_000_000)}")
 
     def slice(self) -> list[int]:
-        """Return the answer of watched.py."""
+        """Run one slice and return the answer of watched.py."""
         measured: list[int] = self._ordered.tell("slice")
         return measured
 
@@ -96,7 +96,7 @@ class Taker:
 
 
 def statuses(process: int) -> list[dict[str, str]]:
-    """Return what the kernel reports about each of the process's threads."""
+    """Return what the kernel reports about each thread of the process."""
     texts = [status.read_text() for status in Path(f"/proc/{process}/task").glob("*/status")]
     return [dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line) for text in texts]
 
@@ -111,14 +111,14 @@ def is_held(process: int) -> bool:
 
 
 Pair = tuple[list[int], list[int]]
-"""With, without."""
+"""A slice with the profiler, and one without it."""
 
 
 def pairs_of(profiler: Profiler, interval_ms: int, program: str, slice_ns: int, count: int) -> list[Pair]:
     """Return pairs of slices with the profiler and without it, in random order within each pair.
 
     At its start, a session does some work only once: it touches its memory for the first time, and looks for threads
-    more often than later. One that was stopped catches up. So each has time to settle.
+    more often than later. A profiler that was stopped has to catch up. So each of them is given time to settle.
     """
     with ExitStack() as both:
         watched = both.enter_context(Taker(profiler, interval_ms, program, slice_ns))

@@ -1,4 +1,4 @@
-"""The profiled process: it does a program's work on order, and times it.
+"""The profiled process: it does a program's work on order, and times that work.
 
 python bench/cpu/watched.py PROGRAM SWITCH INTERVAL_MS SLICE_NS     takes orders (bench/common/orders.py)
 
@@ -29,16 +29,16 @@ def waited_ns() -> int:
 
 def own_ns() -> int:
     """Return the CPU time of all threads. The process's own clock is unsuitable: if a timer is set on it, as ours is,
-    the kernel updates it only at its ticks.
+    the kernel updates it only at the kernel's ticks.
     """
     return sum(time.clock_gettime_ns(~int(thread) << 3 | 6) for thread in os.listdir("/proc/self/task"))
 
 
 def outside_ns() -> int:
-    """Return the CPU time of the profiler that started this program and watches it from outside. 0: there is none."""
+    """Return the CPU time of the profiler that started this program and watches it from outside, or 0 if none does."""
     if "CPU_FROM_OUTSIDE" not in os.environ:
         return 0
-    return time.clock_gettime_ns(~os.getppid() << 3 | 2)  # the kernel's name for the clock of another process
+    return time.clock_gettime_ns(~os.getppid() << 3 | 2)  # the kernel's clock id for another process
 
 
 def clocks() -> list[int]:

@@ -1,1 +1,1 @@
-"""The cost and the findings of spprof compared with its peers: see __main__.py."""
+"""The cost and the findings of spprof compared with those of its peers: see __main__.py."""

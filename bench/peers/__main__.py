@@ -3,7 +3,7 @@
 make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [GENERATIONS=N]
                  [VARIANTS="a;b"] [WORKLOADS="a;b"]
 
-    steady      extra CPU, in % of a core, in services that allocate 100 MB a second
+    steady      extra CPU, as a percentage of a core, in services that allocate 100 MB a second
     worst       loops that do almost nothing but allocate, on 1, 2 and 8 threads
     programs    pyperformance's programs, and their geometric mean
     truth       the share of each site according to each profiler, compared with memray's full trace
@@ -12,12 +12,12 @@ make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [G
     files       writing and reading a large snapshot (bench/files.py)
 
 Every finished unit (a workload in one generation of fresh processes) is a line in build/bench/peers/PART.jsonl and is
-not measured again for the same sources. The tables are written to docs/benchmarks.md, the charts next to it. A peer
-that does not install, or fails in a workload, gets a line with the reason.
+not measured again for the same sources. The tables are written to docs/benchmarks.md, and the charts are written next
+to it. If a peer does not install, or fails in a workload, it gets a line with the reason.
 
-Figures are CPU time of workers that take turns (rounds.py), relative to the mean of two workers without a profiler. The
-figure of "none again" is the method's own error; ignore any smaller difference. Intervals are by bootstrap over
-processes, then rounds.
+Figures are the CPU time of workers that take turns (rounds.py), relative to the mean of two workers without a profiler.
+The figure of "none again" is the method's own error; ignore any smaller difference. Intervals are from the bootstrap
+over processes, then rounds.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from peers.steady import STEADY_PART
 from peers.truth import TRUTH_PART
 
 MOST_LOAD = 0.5
-"""Share of a core, on average over the last minute."""
+"""Maximum share of a core in use, on average over the last minute."""
 PATIENCE_SECONDS = 180
-"""Time for the load of building and installing to leave the average."""
+"""Time until the load of building and installing no longer affects the average."""
 
 
 class Part(Protocol):
-    """The interface of one table."""
+    """The interface of a part, which makes one table."""
 
     @property
     def name(self) -> str: ...
@@ -58,7 +58,7 @@ class Part(Protocol):
     def measure(self, run: Run) -> None: ...
 
     def table(self, run: Run) -> str:
-        """Return the table; empty if nothing was measured."""
+        """Return the table, or "" if nothing was measured."""
 
     def chart(self, run: Run) -> Chart | None: ...
 
@@ -67,7 +67,7 @@ PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART, TRUTH_PART, LIV
 
 
 def wait_for_quiet() -> None:
-    """Wait until the machine is quiet. SystemExit: it stays busy."""
+    """Wait until the machine is quiet. Raise SystemExit if it stays busy."""
     latest = time.monotonic() + PATIENCE_SECONDS
     while load_per_core() > MOST_LOAD:
         if time.monotonic() > latest:

@@ -1,4 +1,5 @@
-"""SVG charts: points with intervals, one row for each compared item. Light or dark like the reader's page.
+"""SVG charts of points with intervals, with one row for each compared item. They are light or dark like the reader's
+page.
 
           0        10        20 %
 json      ●─        ──●──              one line of points for each series, in the order of the legend
@@ -20,13 +21,13 @@ LABELS = 190
 """Width of the rows' names."""
 RIGHT = 30
 LINE = 9
-"""Height of a series in a row."""
+"""Height of one series within a row."""
 GAP = 12
-"""Between rows."""
+"""Space between rows."""
 HEAD = 78
-"""Title, note and legend."""
+"""Height of the title, the note and the legend."""
 FOOT = 44
-"""The axis with its name."""
+"""Height of the axis with its name."""
 LEGEND = 40
 TICKS = 6
 
@@ -62,9 +63,9 @@ text { font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f
 class Row:
     name: str
     points: Sequence[Optional[Interval]]
-    """One per series; None if it has none."""
+    """One point for each series, or None if a series has none."""
     truth: Optional[float] = None
-    """A mark across the row."""
+    """The value of a mark across the row."""
     is_strong: bool = False
 
 
@@ -80,14 +81,14 @@ class Chart:
 
 
 def step_of(span: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, for about TICKS steps."""
+    """Return 1, 2 or 5 times a power of ten, so that there are about TICKS steps."""
     rough = span / TICKS
     power: float = 10 ** math.floor(math.log10(rough))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
 
 
 class Scale:
-    """Maps values to positions from left to right. Covers whole steps, zero included."""
+    """Maps values to positions from left to right. Covers whole steps, and includes zero."""
 
     def __init__(self, values: Sequence[float]) -> None:
         low, high = min(0.0, *values), max(0.0, *values)

@@ -26,7 +26,7 @@ DRAWN = (OURS, "ddtrace 512", "Pyroscope 512")
 
 @dataclass(frozen=True)
 class Costs:
-    """One of the two parts."""
+    """The part "worst" or "programs"."""
 
     name: str
     workloads: Sequence[str]
@@ -73,7 +73,7 @@ class Costs:
         return "\n".join(text)
 
     def chart(self, run: Run) -> Chart | None:
-        """Return a chart of the programs; other parts have none."""
+        """Return a chart for the part "programs", or None for the other part."""
         kept = run.kept(self.name)
         groups = {workload: groups_of(kept, workload) for workload in self.workloads}
         groups = {workload: found for workload, found in groups.items() if found}
@@ -115,7 +115,7 @@ def short_line(unit: Unit) -> str:
 
 
 def groups_of(kept: Kept, workload: str) -> dict[str, Ratios]:
-    """Return ratios by variant and generation; empty if nothing was measured."""
+    """Return the ratios by variant and generation. Empty if nothing was measured."""
     newest: dict[str, dict[int, list[float]]] = {}
     for unit in kept.units(workload):
         for name in unit.measured.keys() - {NONE}:
@@ -129,7 +129,7 @@ def cells(groups: Mapping[str, Ratios], names: Sequence[str]) -> Iterator[str]:
 
 
 def means(table: Mapping[str, Mapping[str, Ratios]], names: Sequence[str]) -> Iterator[str]:
-    """Yield the means; if a variant fails in some workloads, say how many the mean includes."""
+    """Yield the means. If a variant fails in some workloads, say how many of them the mean includes."""
     for name in names:
         rows = [groups[name] for groups in table.values() if name in groups]
         of = "" if len(rows) == len(table) else f", of {len(rows)}"

@@ -2,9 +2,9 @@
 
     calls per second × instructions per call × time per instruction  +  samples per second × time per sample
 
-Instructions are callgrind's (bench/instructions.py). The time per instruction is that of an unhooked malloc and free
-divided by its instructions. The time of a sample with its free is measured in place: one after each millisecond of
-other work.
+Instructions are counted by callgrind (bench/instructions.py). The time per instruction is that of an unhooked malloc
+and free divided by its instructions. The time of a sample with its free is measured in place: one after each
+millisecond of other work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from peers.kept import Unit
 from peers.places import BENCH, HERE, ROOT, compile_shared
 from peers.variants import compiled
 
-sys.path.insert(0, str(ROOT / "tests" / "helpers"))  # before bench, which has a program of the same name
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))  # before bench, which has an instructions.py too
 import instructions
 
 NAME = "derived"
@@ -32,14 +32,14 @@ class Basis(NamedTuple):
     """The inputs of the derivation."""
 
     malloc_free: dict[str, float]
-    """Instructions beyond those without hooks, by "patched", "preloaded" and "empty preload"."""
+    """Instructions in excess of those without hooks, by "patched", "preloaded" and "empty preload"."""
     object_malloc_free: dict[str, float]
     ns_an_instruction: float
     us_a_sample: float
 
 
 def measure(is_quick: bool) -> Unit:
-    """Return a separate unit; without valgrind, it contains the reason."""
+    """Return a separate unit. If there is no valgrind, the unit contains the reason."""
     valgrind = instructions.find_valgrind()
     if valgrind is None:
         return Unit(NAME, 0, {}, {NAME: "valgrind is missing: make build/deps/valgrind, or apt-get install valgrind"})
@@ -71,7 +71,7 @@ def basis_of(valgrind: instructions.Valgrind, is_quick: bool) -> Basis:
 
 
 def times(repeats: int) -> dict[str, float]:
-    """Measure an unhooked pair, back to back, and a sample in place."""
+    """Measure an unhooked pair back to back, and a sample in place."""
     engine = Path(compiled().engine)
     options = ["-std=gnu11", f"-iquote{ROOT / 'include'}", str(engine), f"-Wl,-rpath,{engine.parent}"]
     library = compile_shared(BENCH / "specimens" / "forced_sample.c", *options)
@@ -86,7 +86,7 @@ def newest(units: Sequence[Unit]) -> Basis | None:
 
 
 def percent_of(basis: Basis | None, variant: str, calls: int, bytes_a_second: int, is_python: bool) -> float | None:
-    """Return % of a core; None if there is no derivation."""
+    """Return the cost as a percentage of a core, or None if it cannot be derived."""
     if basis is None:
         return None
     if variant == "empty preload":

@@ -1,7 +1,7 @@
-/* empty_hooks.c: hooks of the MEM and OBJ domains that only pass calls on, for malloc, calloc and realloc: the minimal
- * cost of a profiler that samples pools of small blocks.
+/* empty_hooks.c: hooks of the MEM and OBJ domains that only pass calls on, for malloc, calloc and realloc. They have
+ * the minimal cost of a profiler that samples pools of small blocks.
  *
- * Frees keep their function, so the ctx stays the original's, and each domain has its own functions.
+ * Frees keep their original function, so the ctx remains that of the original, and each domain has its own functions.
  */
 #include <Python.h>
 
@@ -26,7 +26,7 @@ static void *obj_realloc(void *ctx, void *block, size_t size) {
     return obj.realloc(ctx, block, size);
 }
 
-/* Call it once. */
+/* Call this only once. */
 void install_empty_hooks(void) {
     PyMem_GetAllocator(PYMEM_DOMAIN_MEM, &mem);
     PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &obj);

@@ -1,4 +1,4 @@
-"""Writing a large snapshot and reading it back, compared with memray's table: bench/files.py as a table."""
+"""Writing a large snapshot and reading it back, compared with memray's table: bench/files.py's results as a table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINE = re.compile(r"(\S.*?) {2,}(\S.*)")
 
 @dataclass(frozen=True)
 class Files:
-    """The part."""
+    """The part "files"."""
 
     name: str
 
@@ -47,7 +47,7 @@ class Files:
         )
 
     def chart(self, run: Run) -> None:
-        """It has no chart."""
+        """Return None: this part has no chart."""
 
 
 def measure_unit(is_quick: bool) -> Unit:
@@ -62,7 +62,7 @@ def measure_unit(is_quick: bool) -> Unit:
 
 
 def lines_of(printed: str) -> dict[str, str]:
-    """Return the measurements in columns separated by spaces."""
+    """Return the printed measurements, which are in columns separated by spaces."""
     found = [LINE.fullmatch(line.strip()) for line in printed.splitlines()]
     return {match[1]: match[2] for match in found if match}
 

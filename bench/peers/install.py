@@ -1,4 +1,4 @@
-"""Install the programs and the peers one by one: a failed installation is a row of the tables and stops nothing."""
+"""Installs the programs and the peers one by one. A failed installation becomes a table row and stops nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from peers.places import REQUIREMENTS
 
 
 def requirements(text: str) -> dict[str, str]:
-    """Return requirements by lower-case project name, without comments."""
+    """Return the requirements, keyed by lower-case project name, without comments."""
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     return {re.split(r"[=<>~!\[; ]", line)[0].lower(): line for line in lines if line}
 
 
 def install(file: Path = REQUIREMENTS) -> dict[str, str]:
-    """Return why a project could not be installed, by name. An installed one costs no time."""
+    """Return the reasons why projects could not be installed, keyed by name. An installed project takes no time."""
     failed = {}
     marks = Path(sys.prefix) / "installed-by-one"
     marks.mkdir(exist_ok=True)

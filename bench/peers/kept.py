@@ -1,4 +1,4 @@
-"""Measurements, one line of JSON per finished unit, so that an interrupted run can resume."""
+"""Measurements, kept as one line of JSON for each finished unit, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # last, bec
 from tree import commit, digest
 
 METHOD = 1
-"""Change this whenever the meaning of a figure changes: results of different methods are not mixed."""
+"""Change this number whenever the meaning of a figure changes. Results of different methods are not mixed."""
 
 
 @dataclass
 class Unit:
-    """One workload in one generation of processes; the whole part if it has no generations."""
+    """One workload in one generation of processes, or the whole part if it has no generations."""
 
     workload: str
     generation: int
     measured: dict[str, Any]
-    """By variant."""
+    """Measurements by variant."""
     failed: dict[str, str] = field(default_factory=dict)
-    """The reason, by variant."""
+    """Reasons for failures by variant."""
     notes: dict[str, Any] = field(default_factory=dict)
     """Loops per slice, and anything else that the part needs."""
     date: str = field(default_factory=lambda: datetime.date.today().isoformat())
@@ -42,7 +42,7 @@ class Unit:
 
 
 def about() -> dict[str, object]:
-    """Return what results must share to be in one table."""
+    """Return the properties that results must share to appear in one table."""
     return {
         "sources": digest("src", "include", "python", "meson.build"),
         "method": METHOD,
@@ -54,10 +54,10 @@ def about() -> dict[str, object]:
 
 
 class Kept:
-    """The units of one part for the current sources on this machine. The newest one of a variant counts."""
+    """The units of one part for the current sources on this machine. If a variant has several, the newest counts."""
 
     def __init__(self, folder: Path, part: str, now: Mapping[str, object], again: bool = False) -> None:
-        """``again``: ignore existing results."""
+        """Read the results so far, or ignore them if ``again`` is True."""
         self.path = folder / f"{part}.jsonl"
         self._about = dict(now)
         self._units: list[Unit] = []
@@ -69,12 +69,12 @@ class Kept:
             try:
                 record = json.loads(line)
             except ValueError:
-                continue  # the run ended while it wrote this line
+                continue  # the run ended while writing this line
             if record["about"] == self._about:
                 self._units.append(Unit(**record["unit"]))
 
     def is_done(self, workload: str, generation: int, names: Collection[str]) -> bool:
-        """Return True if it has all of these variants, including failed ones."""
+        """Return True if the unit has results for all of these variants, including failed ones."""
         found = [unit for unit in self._units if (unit.workload, unit.generation) == (workload, generation)]
         return bool(found) and set(names) <= set().union(*[unit.names() for unit in found])
 
@@ -82,7 +82,7 @@ class Kept:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"about": self._about, "unit": asdict(unit)}, ensure_ascii=False)
         with self.path.open("a+b") as file:
-            # The previous line may be incomplete if the run ended.
+            # The previous line may be incomplete if a run ended while writing it.
             is_whole = file.tell() == 0 or (file.seek(-1, os.SEEK_END) and file.read(1) == b"\n")
             file.write(b"" if is_whole else b"\n")
             file.write(line.encode() + b"\n")

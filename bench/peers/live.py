@@ -1,4 +1,4 @@
-"""The cost of a malloc and free with 10³ … 10⁷ live samples of ours: processes that take turns."""
+"""The cost of a malloc and free with 10³ … 10⁷ live samples of ours, measured in processes that take turns."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SLICES = 40
 ROUNDS = 8
 """Rounds of 4096 pairs in a slice."""
 BYTES_A_SAMPLE = 1_000
-"""Memory per live sample here: its block, the eight others around it, and its entry in the tables."""
+"""Memory needed for each live sample here: its block, the eight others around it, and its entry in the tables."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """The part."""
+    """The part "live"."""
 
     name: str
     generations: int
@@ -68,7 +68,7 @@ class Live:
         )
 
     def chart(self, run: Run) -> None:
-        """It has no chart."""
+        """Return None: this part has no chart."""
 
 
 Pairs = list[list[float]]
@@ -110,7 +110,7 @@ def available_bytes() -> int:
 
 
 def groups_of(units: Sequence[Unit]) -> dict[str, list[Pairs]]:
-    """Return the pairs by count, for each generation."""
+    """Return the pairs of each generation, keyed by the number of live samples."""
     newest: dict[str, dict[int, Pairs]] = {}
     for unit in units:
         for count, taken in unit.measured.items():

@@ -1,7 +1,7 @@
 /* loops.c: malloc and free from C, on one thread or several, paced or not.
  *
- * Sizes are uniform over 1 ... 2 * mean, so the branches of a profiler's fast path cannot be predicted from the last
- * call. `live` blocks exist at a time; each new block replaces the oldest.
+ * Sizes are uniform over 1 ... 2 * mean, so the branches of a profiler's fast path cannot be predicted from the
+ * previous call. At any time, `live` blocks exist; each new block replaces the oldest.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -52,7 +52,7 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* Runs `count` pairs on each thread. With one thread, on the caller's. */
+/* Runs `count` pairs on each thread. If there is only one thread, it is the caller's. */
 void malloc_loop(long threads, long count, long mean, long live) {
     struct job jobs[MOST_THREADS];
     pthread_t ids[MOST_THREADS];
@@ -64,7 +64,8 @@ void malloc_loop(long threads, long count, long mean, long live) {
     for (long i = 1; i < threads; i++) pthread_join(ids[i], NULL);
 }
 
-/* Runs `per_second` pairs a second for this many milliseconds, in a burst each millisecond, as a service allocates. */
+/* Runs `per_second` pairs a second for this many milliseconds, in one burst each millisecond, as a service
+ * allocates. */
 void paced_loop(long milliseconds, long per_second, long mean, long live) {
     struct timespec next;
     struct ring ring;

@@ -1,4 +1,4 @@
-"""Paths, and compiled files."""
+"""Paths and compiled files."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def programs_folder() -> Path:
 
 
 def outputs_within() -> str | None:
-    """Return a folder in memory for profilers' output, so that no disk slows any of them; None: the default."""
+    """Return a folder in memory for profilers' output, so that no disk slows any of them, or None for the default."""
     return TMPFS if os.access(TMPFS, os.W_OK) else None
 
 
 def compile_shared(source: Path, *options: str) -> Path:
-    """Compile a C source to a shared object in the build folder. The compiler must not see that blocks are unused."""
+    """Compile a C source to a shared object in the build folder. The compiler must not know that blocks are unused."""
     output = BUILD / "compiled" / f"{source.stem}.so"
     output.parent.mkdir(parents=True, exist_ok=True)
     command = [*shlex.split(os.environ.get("CC", "cc")), "-O2", "-fno-builtin", "-shared", "-fPIC"]

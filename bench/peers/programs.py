@@ -1,4 +1,6 @@
-"""pyperformance's programs as functions of a number of loops: a runner of ours only registers them."""
+"""pyperformance's programs as functions of a number of loops. A runner of ours replaces pyperf's and only registers
+them.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +16,21 @@ from typing import Any, Callable, NamedTuple
 from common.serve import FOLDER
 
 Loops = Callable[[int], object]
-"""Runs this many loops."""
+"""A function that runs this many loops."""
 
 
 class Program(NamedTuple):
     folder: str
-    """Its name in pyperformance, after bm_."""
+    """The program's name in pyperformance, after bm_."""
     arguments: list[str]
     wanted: str = ""
-    """One of its benchmarks; if empty, all of them, one after the other."""
+    """One of the program's benchmarks. If empty, all of them run, one after the other."""
     cut: int = 0
-    """Length of the input, if pyperformance's takes longer than a slice should. 0: unchanged."""
+    """Length of the input, if pyperformance's input takes longer than a slice should. 0: unchanged."""
     smaller: Mapping[str, int] = {}
-    """Globals that make it smaller, for the same reason: a number, or the length of the file that one names."""
+    """Globals that make the program smaller, for the same reason: a number, or the length of a file that the global
+    names.
+    """
 
 
 PROGRAMS = {
@@ -91,7 +95,7 @@ class Remembering:
 
 
 def shortened(argument: object, length: int) -> object:
-    """Return the beginning of a list, or a copy of a file up to the last table (TOML) that fits."""
+    """Return the beginning of a list, or a copy of a file truncated after the last table (TOML) that fits."""
     if length and isinstance(argument, list):
         return argument[:length]
     if length and isinstance(argument, Path):
@@ -103,7 +107,7 @@ def shortened(argument: object, length: int) -> object:
 
 
 def benchmarks_of(program: Program) -> dict[str, Loops]:
-    """Return what the program would measure, by name. It runs as the main program, from its own folder."""
+    """Return the program's benchmarks by name. It runs as the main program, from its own folder."""
     import pyperf
     import pyperformance
 
@@ -124,7 +128,7 @@ def benchmarks_of(program: Program) -> dict[str, Loops]:
 
 
 def run_main(file: str, smaller: Mapping[str, int]) -> dict[str, object]:
-    """Run it and return its globals. Some are changed once it has registered what it measures."""
+    """Run the file and return its globals. Some are changed once the program has registered its benchmarks."""
     module: dict[str, object] = {"__name__": "__main__", "__file__": file}
     exec(compile(Path(file).read_text(encoding="utf-8"), file, "exec"), module)
     missing = smaller.keys() - module.keys()
@@ -136,7 +140,7 @@ def run_main(file: str, smaller: Mapping[str, int]) -> dict[str, object]:
 
 
 kept: list[dict[str, object]] = []
-"""The globals of programs, which their functions need."""
+"""The globals of the programs, kept alive because the programs' functions need them."""
 
 
 def load(name: str) -> Loops:

@@ -1,4 +1,4 @@
-"""A server to which Pyroscope's client pushes; it keeps the received profiles."""
+"""A server that Pyroscope's client pushes to. It keeps the received profiles."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from typing import Union
 
 SERIES, SAMPLES, RAW_PROFILE = 1, 2, 1
-"""Field numbers of push.v1.PushRequest: a request has series, these have samples, and a sample is one pprof file."""
+"""Field numbers of push.v1.PushRequest: a request has series, a series has samples, and a sample is one pprof file."""
 VARINT, LENGTH = 0, 2
 Value = Union[int, bytes]
 
 
 def fields(message: bytes) -> Iterator[tuple[int, Value]]:
-    """Yield numbers and values of a protobuf message. ValueError: it contains a type that these messages do not use."""
+    """Yield the numbers and values of a protobuf message. Raise ValueError if it has a type that these messages do not
+    use.
+    """
     at = 0
     while at < len(message):
         key, at = varint(message, at)
@@ -52,7 +54,7 @@ def profiles(request: bytes) -> list[bytes]:
 
 
 class PushServer(http.server.ThreadingHTTPServer):
-    """Serves until it is closed."""
+    """Serves requests until it is closed."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -67,7 +69,7 @@ class PushServer(http.server.ThreadingHTTPServer):
             self._changed.notify_all()
 
     def next_but_one(self, seconds: float) -> list[bytes]:
-        """Return the second next push; the next may have been prepared earlier. TimeoutError: none arrives."""
+        """Return the push after the next, which may have been prepared earlier. Raise TimeoutError if none arrives."""
         latest = time.monotonic() + seconds
         with self._changed:
             wanted = len(self._pushes) + 2

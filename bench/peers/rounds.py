@@ -1,9 +1,9 @@
-"""Workers of all variants, alive at once, that take turns: one slice each per round, in random order.
+"""Workers of all variants, which are alive at once and take turns: one slice each per round, in random order.
 
     round 1:   memray ▌none ▌spprof ▌none again ▌ddtrace …
     round 2:   none ▌ddtrace ▌memray ▌none again ▌spprof …        a slice's time ÷ the mean of the round's two "none"
 
-If the machine slows down for a second, or the program slows down as it ages, all of them are affected. A process keeps
+If the machine slows down for a second, or the program slows down as it ages, all variants are affected. A process keeps
 its memory layout, which alone causes differences of a few percent, so there are several generations of fresh processes.
 """
 
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 120
 NS_A_MS = 1_000_000
 MOST_LOOPS = 1 << 20
 SLOWEST = 3
-"""A variant whose slices take this many times as long runs fewer loops."""
+"""If a variant's slices take this many times as long, they run fewer loops."""
 ROUNDS_OF_SLOW = 2
 Slice = list[int]
 """CPU and wall nanoseconds per loop."""
@@ -35,13 +35,13 @@ Slice = list[int]
 
 @dataclass(frozen=True)
 class Plan:
-    """The length of a generation."""
+    """How long a generation takes."""
 
     slice_ms: float
-    """0: the length of a loop is fixed, and a slice has ``loops`` of them."""
+    """Length of a slice. 0: the length of a loop is fixed, and a slice has ``loops`` of them."""
     loops: int
     rounds: int
-    """Maximum."""
+    """Maximum number of rounds."""
     least_rounds: int
     seconds: float
     """Time limit for the rounds, unless there are too few of them."""
@@ -49,7 +49,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Generation:
-    """Slices by variant, why the other variants failed, and the loops per slice."""
+    """Slices by variant, the reasons why the other variants failed, and the loops per slice."""
 
     measured: dict[str, list[Slice]]
     failed: dict[str, str]
@@ -57,7 +57,7 @@ class Generation:
 
 
 class Loops(NamedTuple):
-    """Loops per slice."""
+    """The number of loops per slice."""
 
     number: int
     is_slow: bool = False
@@ -68,14 +68,14 @@ class BaselineError(Exception):
 
 
 class Workers:
-    """The workers that still answer, and why the others do not."""
+    """The workers that still answer, and the reasons why the others do not."""
 
     def __init__(self) -> None:
         self.failed: dict[str, str] = {}
         self._alive: dict[str, Ordered] = {}
 
     def start(self, variants: Sequence[Variant], workload: str) -> None:
-        """Start all at once, then wait for each."""
+        """Start all workers at once, and then wait for each."""
         for variant in variants:
             try:
                 command, variables = variant.command(WORKER, workload), variant.variables()
@@ -89,7 +89,7 @@ class Workers:
         return list(self._alive)
 
     def slice(self, name: str, loops: int) -> Slice | None:
-        """Return CPU and wall nanoseconds per loop. None: it fails from now on."""
+        """Return CPU and wall nanoseconds per loop, or None if the worker has failed, which excludes it from now on."""
         answer = self._ask(name, lambda worker: worker.tell(f"slice {loops}"))
         return None if answer is None else [round(ns / loops) for ns in answer]
 
@@ -102,7 +102,7 @@ class Workers:
             return None
 
     def close(self) -> None:
-        """End all at once, as some write a report when they end."""
+        """End all workers at once, because some write a report when they end."""
         for worker in self._alive.values():
             worker.dismiss()
         for worker in self._alive.values():
@@ -110,7 +110,7 @@ class Workers:
 
 
 def generation(variants: Sequence[Variant], workload: str, plan: Plan, uninstalled: Mapping[str, str]) -> Generation:
-    """Run fresh processes of all variants. BaselineError: even those without a profiler fail."""
+    """Run fresh processes of all variants. Raise BaselineError if even those without a profiler fail."""
     workers = Workers()
     with contextlib.closing(workers):
         workers.failed.update(missing(variants, uninstalled))
@@ -140,7 +140,9 @@ def take_rounds(workers: Workers, loops: Mapping[str, Loops], plan: Plan) -> dic
 
 
 def loops_by_name(workers: Workers, plan: Plan) -> dict[str, Loops]:
-    """Return the loops per slice, after one or two uncounted slices. A variant that is many times slower runs fewer."""
+    """Return the loops per slice, after one or two uncounted slices. Variants that are many times slower run fewer
+    loops.
+    """
     first = {name: workers.slice(name, 1) for name in workers.names()}
     assert_baseline(workers)
     if plan.loops:
@@ -155,7 +157,9 @@ def loops_by_name(workers: Workers, plan: Plan) -> dict[str, Loops]:
 
 
 def fewer(loops: float) -> Loops:
-    """If a single loop is already too long, the variant takes part only in the first rounds."""
+    """Return fewer loops per slice. If a single loop is already too long, the variant takes part only in the first
+    rounds.
+    """
     return Loops(max(1, round(loops)), is_slow=loops < 0.5)
 
 
@@ -180,7 +184,7 @@ def assert_baseline(workers: Workers) -> None:
 
 
 def ratios(measured: Mapping[str, Sequence[Slice]], name: str) -> list[float]:
-    """Return CPU time relative to none, round by round. That of "none again" is the method's own error."""
+    """Return CPU time relative to no profiler, round by round. The figure of "none again" is the method's own error."""
     return [slice_[0] / base for slice_, base in zip(measured[name], baseline(measured, name))]
 
 

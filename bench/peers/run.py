@@ -1,4 +1,4 @@
-"""One invocation: its options, and what its parts share."""
+"""One invocation: its options, and the data that its parts share."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Run:
     is_quick: bool
     again: bool
     generations: int
-    """0: the part's default."""
+    """Number of generations. 0: the part's default."""
     variants: Sequence[str]
-    """Empty: the part's default."""
+    """Names of variants. Empty: the part's default."""
     chosen: Sequence[str]
-    """Workloads; empty: all of the part."""
+    """Names of workloads. Empty: all of the part's workloads."""
     uninstalled: dict[str, str]
 
     _kept: dict[str, Kept] = field(default_factory=dict)
@@ -41,14 +41,14 @@ class Run:
         return self.generations or (1 if self.is_quick else part)
 
     def workloads(self, of_part: Sequence[str]) -> Sequence[str]:
-        """Return the chosen workloads. A quick run uses two, which suffice to test that everything works."""
+        """Return the chosen workloads. A quick run uses two, which are enough to test that everything works."""
         if self.chosen:
             return [workload for workload in of_part if workload in self.chosen]
         return of_part[:2] if self.is_quick else of_part
 
 
 def source_line(part: str, units: Sequence[Unit], run: Run) -> str:
-    """Return which command measured it, when, for which sources, and on which machine."""
+    """Return which command measured the figures, when, for which sources, and on which machine."""
     dates = sorted({unit.date for unit in units})
     commits = sorted({unit.commit for unit in units})
     machines = list(dict.fromkeys(unit.machine.partition(", load average")[0] for unit in units))
@@ -61,7 +61,7 @@ def source_line(part: str, units: Sequence[Unit], run: Run) -> str:
 
 
 def failures(units: Sequence[Unit]) -> list[str]:
-    """Return a line per variant and reason, with the workloads in which it failed most recently."""
+    """Return one line for each variant and reason, with the workloads in which the variant failed most recently."""
     last: dict[tuple[str, int, str], str] = {}
     for unit in units:
         last |= {(unit.workload, unit.generation, name): unit.failed.get(name, "") for name in unit.names()}

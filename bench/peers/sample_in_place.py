@@ -17,7 +17,7 @@ OTHER = bytearray(2 * KIB * KIB)
 
 
 def other_work() -> int:
-    """About a millisecond."""
+    """Work for about a millisecond."""
     names = {number: str(number) for number in range(2000)}
     return OTHER.count(0) + len(names)
 

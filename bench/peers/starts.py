@@ -13,11 +13,11 @@ SERVER = "BENCH_PYROSCOPE_SERVER"
 CLOSED_PORT = "http://127.0.0.1:9"
 
 kept: list[object] = []
-"""Profilers that end when no reference to them remains."""
+"""Profilers that would end if no reference to them remained."""
 
 
 def nothing(_: int) -> None:
-    """The profiler runs around the process, or there is none."""
+    """Do nothing: the profiler runs around the process, or there is none."""
 
 
 def spprof(interval_kib: int) -> None:
@@ -37,7 +37,7 @@ def tracemalloc(frames: int) -> None:
 
 
 def ddtrace(interval_kib: int) -> None:
-    """Only its memory collector: samples go to its native exporter, which is never told to upload."""
+    """Start only ddtrace's memory collector. Samples go to its native exporter, which is never told to upload."""
     from ddtrace.internal.datadog.profiling import ddup
     from ddtrace.profiling.collector.memalloc import MemoryCollector
 
@@ -49,7 +49,7 @@ def ddtrace(interval_kib: int) -> None:
 
 
 def pyroscope(interval_kib: int) -> None:
-    """Only its heap profiler. Without a server, it would upload after the program's end."""
+    """Start only Pyroscope's heap profiler. Without a server, it would upload after the program's end."""
     import pyroscope
 
     server = os.environ.get(SERVER, "")
@@ -80,7 +80,7 @@ STARTS: dict[str, Callable[[int], None]] = {
 
 
 def write_nothing(_: str) -> None:
-    """It writes its results by itself."""
+    """Do nothing: the profiler writes its results by itself."""
 
 
 def spprof_found(out: str) -> None:
@@ -90,7 +90,7 @@ def spprof_found(out: str) -> None:
 
 
 def ddtrace_found(out: str) -> None:
-    """Return the file next to the configured one, with a number appended to its name."""
+    """Make ddtrace write its profile to a file named like the configured one, with a number appended."""
     from ddtrace.internal.datadog.profiling import ddup
 
     for collector in kept:

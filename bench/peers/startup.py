@@ -63,12 +63,12 @@ STARTS = {
 }
 
 BARS = {"python -c 'import spprof.memprof; spprof.memprof.start()'": 15.0, "spprof run empty.py": 40.0}
-"""CPU milliseconds."""
+"""Maximum CPU milliseconds in excess of plain Python's."""
 
 
 @dataclass(frozen=True)
 class Startup:
-    """The part."""
+    """The part "startup"."""
 
     name: str
     generations: int
@@ -110,11 +110,11 @@ class Startup:
         )
 
     def chart(self, run: Run) -> None:
-        """It has no chart."""
+        """Return None: this part has no chart."""
 
 
 def more_than_plain(rounds: Sequence[Unit], name: str) -> Interval | None:
-    """CPU milliseconds."""
+    """Return the CPU milliseconds in excess of plain Python's."""
     found = [unit.measured[name][0] - unit.measured[PLAIN][0] for unit in rounds if name in unit.measured]
     return interval_of(found) if found else None
 
@@ -127,7 +127,7 @@ def judge(rounds: Sequence[Unit]) -> Iterator[str]:
 
 
 def measure_unit(number: int, uninstalled: dict[str, str]) -> Unit:
-    """Measure a round: each once, in random order. A command's first run reads uncached files and is not counted."""
+    """Measure one round in random order. A command's first run reads uncached files and is not counted."""
     unit = Unit(WORKLOAD, number, {})
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "empty.py").write_text("pass\n")

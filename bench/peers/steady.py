@@ -1,4 +1,6 @@
-"""Extra CPU of programs that allocate steadily, in % of a core; measured, and derived from the cost of a call."""
+"""Extra CPU of programs that allocate steadily, as a percentage of a core: measured, and derived from the cost of a
+call.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ class Load(NamedTuple):
 
     title: str
     calls: int
-    """Per second."""
+    """Calls per second."""
     is_python: bool
 
 
@@ -36,15 +38,15 @@ LOADS = {
 }
 BYTES_A_SECOND = 100_000_000
 BARS = {64: 0.8, 256: 0.2, 512: 0.1, 1024: 0.05}
-"""For loads of 1 KB, % of a core by sampling interval."""
+"""Maximum percentage of a core for loads of 1 KB, by sampling interval."""
 BAR_OF_100_B = 0.3
-"""Beyond an empty preload."""
+"""Maximum percentage of a core in excess of an empty preload."""
 QUICK = Plan(slice_ms=0, loops=1, rounds=2, least_rounds=2, seconds=1)
 
 
 @dataclass(frozen=True)
 class Steady:
-    """The part."""
+    """The part "steady"."""
 
     name: str
     plan: Plan
@@ -92,11 +94,11 @@ class Steady:
         )
 
     def chart(self, run: Run) -> None:
-        """It has no chart."""
+        """Return None: this part has no chart."""
 
 
 def percents(measured: Mapping[str, Sequence[Slice]], name: str) -> list[float]:
-    """Return percentages round by round, of the load's nominal length: a late wake-up does not lower the cost."""
+    """Return percentages round by round, relative to the nominal length: a late wake-up does not lower the cost."""
     own = baseline(measured, name)
     return [100 * (slice_[0] - base) / (MILLISECONDS * NS_A_MS) for slice_, base in zip(measured[name], own)]
 
@@ -117,7 +119,7 @@ def groups_of(kept: Kept, workload: str) -> dict[str, list[list[float]]]:
 
 
 def own_use(kept: Kept, workload: str) -> float:
-    """Return % of a core without a profiler."""
+    """Return the percentage of a core that the load uses without a profiler."""
     groups = [[slice_[0] for slice_ in unit.measured[NONE]] for unit in kept.units(workload) if NONE in unit.measured]
     return 100 * of_groups(groups) / (MILLISECONDS * NS_A_MS)
 
@@ -130,7 +132,7 @@ def cells(groups: Mapping[str, Mapping[str, Any]], name: str, basis: derived.Bas
 
 
 def judge(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield whether the bars are above or below the intervals."""
+    """For each load, yield whether the intervals are within the bars."""
     for workload, found in groups.items():
         of_ours = {
             f"spprof {kib}, {how}": kib
@@ -161,7 +163,7 @@ def extra_and_bar(workload: str, found: Mapping[str, Any], name: str, kib: int) 
 
 
 def beyond_of(groups: Sequence[Sequence[float]], floor: Sequence[Sequence[float]]) -> Interval:
-    """Return the difference round by round, as both are from the same rounds."""
+    """Return the interval of the difference round by round, as both are from the same rounds."""
     return bootstrap([[one - other for one, other in zip(*pair)] for pair in zip(groups, floor)])
 
 

@@ -1,4 +1,4 @@
-"""Number formats of the tables, and where on the page the tables go."""
+"""Number formats of the tables, and the positions of the tables on the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = "<!-- end -->"
 
 
 def percent_more(ratio: Interval) -> str:
-    """Format as +1.8 (1.4 – 2.1), or above twice as much as ×2.4 (2.3 – 2.6)."""
+    """Format a ratio as +1.8 (1.4 – 2.1), or as ×2.4 (2.3 – 2.6) if it is above two."""
     if ratio.middle >= 2:
         return f"×{ratio.middle:.1f} ({ratio.low:.1f} – {ratio.high:.1f})"
     middle, low, high = (100 * (value - 1) for value in ratio)
@@ -28,14 +28,14 @@ def signed(value: Interval, digits: int) -> str:
 
 
 def minus(number: str) -> str:
-    """With a minus sign as wide as a digit; zero has none."""
+    """Return the number with a minus sign that is as wide as a digit. Zero has no sign."""
     if not number.strip("+-0."):
         number = number.lstrip("+-")
     return number.replace("-", "−")
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return the table, or several where one would be too wide."""
+    """Return the table, or several tables if one would be too wide."""
     return "\n".join(markdown_tables.table(heads, list(rows)))
 
 
@@ -53,7 +53,9 @@ def wrapped(text: str) -> str:
 
 
 def write_between(page: Path, part: str, text: str) -> None:
-    """Write the text between the part's marks and keep everything else. LookupError: the page has no such marks."""
+    """Write the text between the part's marks and keep everything else. Raise LookupError if the page has no such
+    marks.
+    """
     before, mark, behind = page.read_text(encoding="utf-8").partition(beginning(part))
     _, end, after = behind.partition(END)
     if not mark or not end:

@@ -1,4 +1,6 @@
-"""What profilers report about a program with known bytes at each site (truth_program.py), and memray's full trace."""
+"""What profilers report about a program with known bytes at each site (truth_program.py), compared with memray's full
+trace.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ Sites = dict[str, float]
 
 @dataclass(frozen=True)
 class Truth:
-    """The part."""
+    """The part "truth"."""
 
     name: str
     generations: int
@@ -108,7 +110,7 @@ class Truth:
 
 
 def shares(sites: Sites) -> Sites:
-    """In %."""
+    """Return each site's share as a percentage."""
     total = sum(sites.values()) or 1
     return {site: 100 * size / total for site, size in sites.items()}
 
@@ -127,7 +129,7 @@ def share(found: Mapping[str, float], site: str) -> str:
 
 
 def misplaced(found: Mapping[str, float], truth: Mapping[str, float]) -> float:
-    """Out of 100: half the sum of the differences of shares."""
+    """Return how much of 100 is at the wrong site: half the sum of the differences between the shares."""
     of_found, of_truth = sum(found.values()) or 1, sum(truth.values())
     sites = {*found, *truth}
     return 50 * sum(abs(found.get(site, 0) / of_found - truth.get(site, 0) / of_truth) for site in sites)
@@ -142,7 +144,7 @@ def runs_by_name(units: Sequence[Unit]) -> dict[str, list[Sites]]:
 
 
 def reference(runs: Mapping[str, Sequence[Sites]]) -> Sites:
-    """Return memray's trace; without memray, the program's own figures."""
+    """Return memray's trace or, without memray, the program's own figures."""
     return means(runs.get(REFEREE) or runs[KNOWN])
 
 
@@ -179,7 +181,7 @@ def measure_unit(number: int, names: Sequence[str], uninstalled: Mapping[str, st
 
 
 def sites_by(variant: Variant) -> tuple[Sites, Sites]:
-    """Return the known figures and the profiler's. OSError, CalledProcessError, LookupError: it does not work."""
+    """Return the known figures and the profiler's. Raise OSError, CalledProcessError or LookupError if that fails."""
     if variant.name == REFEREE:
         variant = replace(variant, around=(*variant.around[:3], "--trace-python-allocators", *variant.around[3:]))
     with ExitStack() as stack:
@@ -192,7 +194,7 @@ def sites_by(variant: Variant) -> tuple[Sites, Sites]:
 
 @contextmanager
 def running(variant: Variant, folder: Path, server: PushServer | None) -> Iterator[Sites]:
-    """Run the program; enter the block once everything is allocated, end it afterwards. Yield the known figures."""
+    """Run the program, and yield the known figures once everything is allocated. End the program after the block."""
     command = [word.replace("{folder}", str(folder)) for word in variant.command(str(PROGRAM), str(folder / "out"))]
     variables = {**variant.variables(), "BENCH_ORDERS": str(folder), SERVER: server.address if server else ""}
     with (folder / "said").open("w+b") as said:
@@ -242,8 +244,8 @@ def unpacked(data: bytes) -> bytes:
 
 
 def site_of(frames: Iterator[tuple[str, str]], sites: Sequence[str]) -> str | None:
-    """Return the innermost of the sites' functions; a comprehension may be a function inside it. Frames: function,
-    file.
+    """Return the innermost function that is one of the sites, or None. A comprehension may be a function inside it.
+    Each frame is (function, file).
     """
     for function, file in frames:
         name = function.partition(".")[0]
@@ -273,7 +275,7 @@ def frames_of(profile: Profile, stack: Sequence[int]) -> Iterator[tuple[str, str
 
 
 def of_memray(file: Path, sites: Sequence[str]) -> Sites:
-    """Return what was live at the peak, which is the end."""
+    """Return what was live at the peak, which is at the end."""
     from memray import FileReader
 
     found = dict.fromkeys(sites, 0.0)
@@ -293,7 +295,7 @@ class Line(NamedTuple):
 
 
 def of_scalene(report: Mapping[str, Any], sites: Sequence[str]) -> Sites:
-    """Sum lines by the function around them."""
+    """Sum the lines of each function."""
     starts = {
         line.split()[1].partition("(")[0]: number
         for number, line in enumerate(PROGRAM.read_text(encoding="utf-8").splitlines(), start=1)

@@ -1,8 +1,8 @@
-"""A program that holds known bytes at each site, with which profilers' findings are compared.
+"""A program that holds known bytes at each site, against which profilers' findings are compared.
 
 python bench/peers/truth_program.py [---] START:NUMBER OUT
 
-Each site is a function that allocates on one line. At the end the profiler writes its findings to OUT; then OUT.known
+Each site is a function that allocates on one line. At the end, the profiler writes its findings to OUT. Then OUT.known
 contains the bytes of each site, as the interpreter counts them (sys.getsizeof), and the program waits until its
 standard input ends.
 """
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from peers.starts import FINISHES, STARTS
 
 Known = tuple[object, int]
-"""What the site holds, and how many bytes it has allocated for that."""
+"""The objects that the site holds, and how many bytes it has allocated for them."""
 KIB, MIB = 1 << 10, 1 << 20
 
 

@@ -1,4 +1,4 @@
-"""The compared variants: what wraps the process, and what is started in it."""
+"""The variants to compare: what wraps the process, and what is started in it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ DROPPED = ("LD_PRELOAD", "PYTHONMALLOC", "PYTHONPATH", "PYTHONHASHSEED", "MALLOC
 class Variant:
     name: str
     start: str = "nothing"
-    """Its name in starts.py, and after a colon the number passed to it."""
+    """The variant's name in starts.py and, after a colon, the number passed to it."""
     around: tuple[str, ...] = ()
-    """Words between python and the program; ``{folder}`` is a folder of this process."""
+    """Words between python and the program. ``{folder}`` is a folder of this process."""
     separator: tuple[str, ...] = ()
     """The separator between the program and its own words, if the peer needs one."""
     preload: str = ""
     project: str = ""
-    """The project that must be installed for it."""
+    """The project that must be installed for the variant."""
 
     def command(self, program: str, *words: str) -> list[str]:
         return [sys.executable, *self.around, program, *self.separator, self.start, *words]
@@ -57,7 +57,7 @@ _compiled = Compiled()
 
 
 def compiled() -> Compiled:
-    """Compile everything at the first call."""
+    """Compile everything on the first call."""
     if not _compiled.loops:
         _compiled.empty_hooks = str(compile_empty_hooks())
         _compiled.empty_preload = str(compile_empty_preload())
@@ -72,7 +72,7 @@ MEMRAY = ("-m", "memray", "run", "--quiet", "--force", "--no-compress", "--outpu
 SCALENE = ("-m", "scalene", "run", "--outfile", "{folder}/scalene.json")
 INTERVALS_KIB = (64, 256, 512, 1024)
 RARELY_KIB = 1 << 20
-"""1 GiB: at most a sample per second, so that only the hooks' cost remains."""
+"""1 GiB: at most one sample per second, so that only the hooks' cost remains."""
 
 
 def all_variants() -> list[Variant]:
@@ -95,13 +95,15 @@ def all_variants() -> list[Variant]:
 
 
 def choose(names: Iterable[str]) -> list[Variant]:
-    """Return these variants, and the two without a profiler as the baseline. KeyError: there is no such variant."""
+    """Return these variants, and the two without a profiler as the baseline. Raise KeyError if there is no such
+    variant.
+    """
     known = {variant.name: variant for variant in all_variants()}
     return [known[name] for name in dict.fromkeys([NONE, NONE_AGAIN, *names])]
 
 
 def missing(variants: Collection[Variant], uninstalled: Mapping[str, str]) -> dict[str, str]:
-    """Return why variants cannot run: projects that did not install."""
+    """Return the reasons why variants cannot run: projects that were not installed."""
     return {
         variant.name: f"does not install: {uninstalled[variant.project]}"
         for variant in variants
@@ -112,7 +114,7 @@ def missing(variants: Collection[Variant], uninstalled: Mapping[str, str]) -> di
 PEERS = ("ddtrace 512", "Pyroscope 512", "tracemalloc", "memray", "scalene")
 """In the order of the tables."""
 COSTS = ("empty hooks", "spprof 512, patched", "spprof 512, preloaded", *PEERS)
-"""For programs."""
+"""The variants for the costs of programs."""
 WORST = ("empty preload", *COSTS)
 STEADY = (
     "empty preload",

@@ -1,4 +1,4 @@
-"""One program under one variant: it runs and times a slice of work on order (bench/common/orders.py).
+"""One program under one variant. It runs and times a slice of work on order (bench/common/orders.py).
 
 python bench/peers/worker.py START:NUMBER WORKLOAD
 
@@ -20,8 +20,8 @@ from peers.starts import STARTS
 
 
 def cpu_ns() -> int:
-    """Return CPU time of all threads, ended ones included. If a profiler has set a timer on this clock, the kernel
-    updates it only at its ticks; getrusage() updates it at once.
+    """Return the CPU time of all threads, including ended ones. If a profiler has set a timer on the process's clock,
+    the kernel updates that clock only at the kernel's ticks, but getrusage() updates it at once.
     """
     resource.getrusage(resource.RUSAGE_SELF)
     return time.process_time_ns()
@@ -36,7 +36,7 @@ def main() -> None:
     run = load(workload)
 
     def slice_of(loops: str) -> list[int]:
-        gc.collect()  # otherwise a slice contains one full collection more or less, by chance
+        gc.collect()  # otherwise, chance decides whether a slice contains a full collection
         wall, cpu = time.perf_counter_ns(), cpu_ns()
         run(int(loops))
         return [cpu_ns() - cpu, time.perf_counter_ns() - wall]

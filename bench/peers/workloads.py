@@ -14,7 +14,7 @@ Loops = Callable[[int], object]
 
 
 def load(name: str) -> Loops:
-    """Return a workload by ``part/workload``. KeyError: there is no such workload."""
+    """Return a workload named ``part/workload``. Raise KeyError if there is no such workload."""
     part, _, name = name.partition("/")
     if part == "programs":
         from peers import programs
@@ -31,19 +31,19 @@ def loops_library() -> ctypes.CDLL:
     return library
 
 
-# ---- Steady loads: a loop is MILLISECONDS of wall time
+# ---- Steady loads: each loop takes MILLISECONDS of wall time
 
 MILLISECONDS = 100
-"""Per loop."""
+"""Wall time per loop."""
 
 
 def c_1k(loops: int) -> None:
-    """100 000 pairs of 1 KB a second, 10 MB live."""
+    """Run 100 000 pairs of 1 KB a second, with 10 MB live."""
     loops_library().paced_loop(MILLISECONDS * loops, 100_000, 1000, 10_000)
 
 
 def c_100(loops: int) -> None:
-    """1 000 000 pairs of 100 bytes a second, 10 MB live."""
+    """Run 1 000 000 pairs of 100 bytes a second, with 10 MB live."""
     loops_library().paced_loop(MILLISECONDS * loops, 1_000_000, 100, 100_000)
 
 
@@ -53,7 +53,7 @@ place = 0
 
 
 def python_1k(loops: int) -> None:
-    """100 000 bytes objects of 1 KB a second from Python, 10 MB live."""
+    """Allocate 100 000 bytes objects of 1 KB a second in Python, with 10 MB live."""
     global place
     at = time.monotonic()
     for _ in range(MILLISECONDS * loops):

@@ -1,4 +1,4 @@
-/* big_heap.c: allocates many blocks of one size at once, touched only where malloc writes. For ctypes. */
+/* big_heap.c: allocates many blocks of one size at once, which are touched only where malloc writes. For ctypes. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>

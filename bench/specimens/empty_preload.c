@@ -1,4 +1,4 @@
-/* empty_preload.c: malloc and free that only pass calls on: the minimal cost of any preloaded profiler. */
+/* empty_preload.c: malloc and free that only pass calls on. They have the minimal cost of any preloaded profiler. */
 #include <dlfcn.h>
 #include <stddef.h>
 

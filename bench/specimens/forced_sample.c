@@ -1,4 +1,4 @@
-/* forced_sample.c: a malloc and free of 64 bytes that is sampled at any rate. For ctypes; the engine is running. */
+/* forced_sample.c: a malloc and free of 64 bytes that is sampled at any rate. For ctypes, with the engine running. */
 #include "spprof.h"
 
 #include <stdbool.h>
@@ -11,15 +11,15 @@ static double now_ns(void) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* With nothing left above the gate, the next allocation is sampled. */
+/* If nothing is left above the gate, the next allocation is sampled. */
 static void force_sample(void) {
     spprof_this_thread.countdown = spprof_the_gate.threshold;
 }
 
-/* Returns nanoseconds per pair, the mean of `repeats` back to back. */
+/* Runs `repeats` pairs back to back, and returns the mean nanoseconds per pair. */
 double pair_nanoseconds(bool sampled, long repeats) {
     void *volatile block;
-    double begin = now_ns(); /* afterwards its code and data are cached */
+    double begin = now_ns(); /* after this call, its code and data are cached */
     begin = now_ns();
     for (long i = 0; i < repeats; i++) {
         if (sampled) force_sample();
@@ -29,7 +29,7 @@ double pair_nanoseconds(bool sampled, long repeats) {
     return (now_ns() - begin) / (double)repeats;
 }
 
-/* Returns the number of frames, native and of the interpreter, in the sample. */
+/* Returns the number of frames in the sample, native ones and those of the interpreter. */
 size_t pair_frames(void) {
     spprof_stats stats;
     spprof_stack stack = {.count = 0};

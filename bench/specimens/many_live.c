@@ -2,9 +2,10 @@
  *
  * usage: many_live LIVE   with the library preloaded
  *
- * About LIVE samples stay, a random choice among blocks of many sizes: blocks at equal distances would use the filter's
- * counters in a regular pattern. Then each line on standard input, a number of rounds, is answered with the nanoseconds
- * of one malloc and of one free: a round allocates and frees 4096 blocks of 64 bytes, none of them sampled.
+ * About LIVE samples remain, which are a random choice among blocks of many sizes: blocks at equal distances would use
+ * the filter's counters in a regular pattern. Then each line on standard input, a number of rounds, is answered with
+ * the nanoseconds of one malloc and of one free. A round allocates and frees 4096 blocks of 64 bytes, none of which is
+ * sampled.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ int spprof_start(uint32_t rate, const uint64_t *seed) __attribute__((weak));
 int spprof_stop(void) __attribute__((weak));
 
 #define RATE 512
-#define BLOCKS_A_SAMPLE 8.58 /* the mean of 1 / (1 - exp(-size / RATE)), sizes 1 to 127 */
+#define BLOCKS_A_SAMPLE 8.58 /* the mean of 1 / (1 - exp(-size / RATE)) for sizes 1 to 127 */
 #define BLOCKS 4096
 static void *blocks[BLOCKS];
 

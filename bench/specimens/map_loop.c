@@ -1,4 +1,5 @@
-/* map_loop.c: a library: pairs of mmap and munmap, and mappings that stay. Returns the thread's nanoseconds per pair.
+/* map_loop.c: a library that makes pairs of mmap and munmap, and mappings that stay. Returns the thread's nanoseconds
+ * per pair.
  */
 #define _GNU_SOURCE
 #include <stddef.h>

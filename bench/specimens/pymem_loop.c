@@ -1,4 +1,5 @@
-/* pymem_loop.c: runs PyObject_Malloc and PyObject_Free of 64 bytes N times; and hooks that only pass calls on. */
+/* pymem_loop.c: runs PyObject_Malloc and PyObject_Free of 64 bytes N times. It also has hooks that only pass calls on.
+ */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -28,8 +29,8 @@ void install_empty_hooks(void) {
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooks);
 }
 
-/* Leaves a pool of this size partly used, whatever its state before. Otherwise each pair of calls might or might not
- * unlink the pool and put it back. */
+/* Leaves a pool of this size partly used, whatever its state before. Otherwise, each pair of calls might or might
+ * not unlink the pool and put it back. */
 static void settle_pool(void) {
     void *blocks[512];
     for (int i = 0; i < 512; i++) blocks[i] = PyObject_Malloc(64);

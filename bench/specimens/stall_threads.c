@@ -1,6 +1,6 @@
-/* stall_threads.c: a library: threads that allocate, map and touch memory, and the longest time that one of their calls
- * slept: its wall time, less the thread's CPU time in it, less its wait for a core (schedstat). That is time spent
- * waiting for a lock.
+/* stall_threads.c: a library with threads that allocate, map and touch memory. It measures the longest time that one of
+ * their calls slept: its wall time minus the thread's CPU time in it and its wait for a core (schedstat). That is time
+ * spent waiting for a lock.
  *
  *   0-3  malloc and free, 16 bytes to 100 KB, most of them small     4  malloc and free of 1 MiB, each a mapping
  *   5    mmap, 16 pages touched, munmap                              6  mprotect of a part of a mapping, and back
@@ -109,7 +109,7 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* ---- Called from Python ---- */
+/* ---- Functions called from Python ---- */
 
 int begin_threads(void) {
     for (int i = 0; i < THREADS; i++) {
@@ -121,7 +121,7 @@ int begin_threads(void) {
     return 0;
 }
 
-/* Takes each thread's figures since the last call: longest sleep, longest call, calls, sleeps above 10 ms. */
+/* Takes each thread's figures since the last call: longest sleep, longest call, calls, and sleeps longer than 10 ms. */
 void take(uint64_t out[THREADS][4]) {
     for (int i = 0; i < THREADS; i++) {
         out[i][0] = atomic_exchange(&threads[i].slept_ns, 0);
@@ -136,7 +136,8 @@ void end_threads(void) {
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i].id, NULL);
 }
 
-/* Allocates and writes to blocks of `size` bytes, `bytes` in total; frees one in `free_one_in` again (0: none). */
+/* Allocates blocks of `size` bytes, `bytes` in total, and writes to them. Frees one in `free_one_in` again (0:
+ * none). */
 int fill(size_t bytes, size_t size, size_t free_one_in) {
     size_t count = bytes / size;
     char **blocks = malloc(count * sizeof *blocks);

@@ -3,7 +3,7 @@
  * usage: unwind_chain LIBUNWIND SLICES       each line: kind, frames, nanoseconds per stack; kinds take turns
  *        unwind_chain LIBUNWIND KIND N       runs one kind N times, for a tool that counts instructions
  *
- * LIBUNWIND: its library, or "-". Compiled once without and once with frame pointers (-DFRAME_POINTERS=1).
+ * LIBUNWIND is its library, or "-". Compiled once without and once with frame pointers (-DFRAME_POINTERS=1).
  */
 #include "unwind_stopwatch.h"
 
@@ -14,7 +14,7 @@
 
 #define REPEATS 400
 #define COLD_REPEATS 8
-#define FIRST_KINDS 100 /* added to a kind: its first stack in a thread */
+#define FIRST_KINDS 100 /* added to a kind: the kind's first stack in a thread */
 #define PYTHON_FRAMES 8
 
 typedef void bottom(void);
@@ -24,7 +24,7 @@ static uintptr_t anchors[PYTHON_FRAMES]; /* leaf first */
 static long slices, counted;
 static stopwatch_kind counted_kind;
 
-/* Each has its own frame size, and registers to save. */
+/* Each function has its own frame size, and registers to save. */
 #define LEVEL(n, next)                                                                                                 \
     static __attribute__((noinline)) long level_##n(long a, long b, long c) {                                          \
         volatile char room[24 * (n % 4) + 8];                                                                          \
@@ -69,7 +69,7 @@ static void *descend(void *bottom_of_it) {
     return NULL;
 }
 
-/* ---- At its end ---- */
+/* ---- At the end of the chain ---- */
 
 static void print_slice(stopwatch_kind kind, long repeats) {
     double nanoseconds = stopwatch_nanoseconds(kind, repeats);

@@ -2,8 +2,8 @@
 
 unwind_mixed.py STOPWATCH LIBUNWIND SLICES [PAIR]    prints JSON: {row: [frames, [ns a stack back to back], [in place]]}
 
-Back to back: many at once. In place: one after each millisecond of other work, which leaves little in the caches. PAIR:
-the library of forced_sample.c; with it the installed engine is started.
+Back to back: many stacks at once. In place: one after each millisecond of other work, which leaves little in the
+caches. PAIR is the library of forced_sample.c; with it, the installed engine is started.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ except ImportError:
 
 KINDS = {"nothing": 0, "ours": 1, "ours, new": 2, "ours, cold": 3, "libunwind": 4, "libgcc": 5}
 REPEATS = {"ours, cold": 4}
-"""Stacks measured at once, if not 200."""
+"""The number of stacks measured at once, if it is not 200."""
 TEXT = json.dumps([{"id": i, "name": f"name {i}", "values": [i * 0.5, None, True]} for i in range(40)])
 
 
@@ -74,11 +74,11 @@ CALLERS = [through_json, through_sorting]  # a little more than thirty native fr
 CALLERS_OF_SAMPLES = CALLERS[:1]  # thirty frames of both kinds
 
 
-# ---- Measurements at its end
+# ---- Measurements at the end of the stack
 
 
 class Rows:
-    """Measurements by name: time_of(repeats) in nanoseconds."""
+    """Measurements by name. Each is a function time_of(repeats) that returns nanoseconds."""
 
     def __init__(self):
         self.times_of, self.frames, self.at_once, self.in_place = {}, {}, {}, {}
@@ -126,7 +126,7 @@ def main():
     if len(sys.argv) > 4:
         from spprof import memprof
 
-        pair = ctypes.PyDLL(sys.argv[4])  # needs the engine by name
+        pair = ctypes.PyDLL(sys.argv[4])  # looks the engine up by name
         pair.pair_nanoseconds.restype = ctypes.c_double
         pair.pair_nanoseconds.argtypes = [ctypes.c_bool, ctypes.c_long]
         memprof.start()

@@ -90,7 +90,7 @@ static __attribute__((noinline)) size_t take_by_libgcc(void) {
     return count;
 }
 
-/* Follows frame pointers while they lead upwards, in steps that a frame can have. */
+/* Follows frame pointers as long as they lead upwards, in steps that are possible for a frame. */
 static __attribute__((noinline)) size_t take_by_frame_pointers(void) {
     enum { STEP_MAX = 1 << 20 };
     size_t count = 0;
@@ -152,7 +152,7 @@ static double time_cold(take *take, long repeats) {
 }
 
 double stopwatch_nanoseconds(stopwatch_kind kind, long repeats) {
-    now_ns(); /* afterwards the clock's own code and data are cached */
+    now_ns(); /* after this call, the clock's own code and data are cached */
     double sum = kind == STOPWATCH_OURS_COLD ? time_cold(takes[kind], repeats) : time_at_once(takes[kind], repeats);
     return sum / (double)repeats;
 }

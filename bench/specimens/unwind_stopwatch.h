@@ -17,7 +17,7 @@
 typedef enum stopwatch_kind {
     STOPWATCH_NOTHING, /* the clock's own time */
     STOPWATCH_OURS,
-    STOPWATCH_OURS_ANEW,      /* everything differs from the last time */
+    STOPWATCH_OURS_ANEW,      /* everything differs from the previous stack */
     STOPWATCH_OURS_COLD,      /* each address is seen for the first time */
     STOPWATCH_LIBUNWIND,      /* unw_backtrace */
     STOPWATCH_LIBGCC,         /* _Unwind_Backtrace */
@@ -30,15 +30,15 @@ typedef enum stopwatch_kind {
 void stopwatch_prepare(const char *libunwind);
 bool stopwatch_has(stopwatch_kind kind);
 
-/* Sets what the capture finds of an interpreter: one frame in each of the calling functions whose address is given. */
+/* Sets what the capture finds of an interpreter: one frame in each calling function whose address is given. */
 void stopwatch_set_anchors(const uintptr_t *anchors, size_t count);
 
 /* Returns how many frames the unwinder sees from here. */
 size_t stopwatch_frames(stopwatch_kind kind);
-/* Returns nanoseconds per stack, the mean of `repeats` at once. */
+/* Takes `repeats` stacks at once, and returns the mean nanoseconds per stack. */
 double stopwatch_nanoseconds(stopwatch_kind kind, long repeats);
 
-/* The memory of the engine's unwinder at this moment. */
+/* The memory that the engine's unwinder currently uses. */
 typedef struct stopwatch_memory {
     uint64_t rules, cache_kib, cache_max_kib, modules;
     uint64_t misses, evaluated, restarted, truncated;

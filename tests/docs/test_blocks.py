@@ -1,6 +1,6 @@
-"""Every code block of the documentation runs and prints what the page shows, or says why it does not run.
+"""Every code block of the documentation runs and prints what the page shows, or gives a reason for not running.
 
-The blocks of docs/quickstart.md, which is a contract, have a test of their own: tests/python/test_quickstart.py.
+The blocks of docs/quickstart.md, which is a contract, have their own test: tests/python/test_quickstart.py.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ PREAMBLES = {
     "trigger = spprof.trigger(": "import spprof\nspprof.memprof.start()\ndef serve(): pass\n",
     "spprof top 4711 ": "spprof run --listen service.py >/dev/null 2>&1 & sleep 1\n",
 }
-"""What blocks that have this text take for granted."""
+"""Code that a block presupposes, keyed by a text in the block."""
 
 GIVEN = {
     "script.py": "held = [bytes(1000) for _ in range(20_000)]\nsum(range(10_000_000))\n",
     "service.py": "import time\nheld = [bytes(1000) for _ in range(20_000)]\ntime.sleep(60)\n",
 }
-"""Files that pages name without showing them."""
+"""Files that pages mention without showing them."""
 
 NOT_RUN = 21
-"""How many blocks carry the mark. Whoever adds one says so here."""
+"""The number of blocks marked as not run. Update it when you add such a mark."""
 
 TYPES = (spprof.memprof, spprof, spprof.http, spprof.memprof.HeapSnapshot, spprof.Profile)
-"""Where the functions of docs/contracts/python-api.md are."""
+"""Objects that contain the functions of docs/contracts/python-api.md."""
 
 
 def all_blocks() -> list[Block]:
@@ -55,14 +55,14 @@ def is_signature(block: Block) -> bool:
     return block.page == "docs/contracts/python-api.md" and re.match(r"[\w.]+\(", block.text) is not None
 
 
-# ---- Running
+# ---- Running the blocks
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(block.runs for block in blocks_of(page))])
 def test_a_page_runs_as_printed(page: str, tmp_path: Path) -> None:
     running = Page(page, tmp_path, PREAMBLES)
     try:
-        running.ask("pip() { :; }")  # what would be installed is what is tested
+        running.ask("pip() { :; }")  # the package under test is already installed
         for name, content in GIVEN.items():
             (running.folder / name).write_text(content, encoding="utf-8")
         blocks = blocks_of(page)
@@ -76,7 +76,7 @@ def test_a_page_runs_as_printed(page: str, tmp_path: Path) -> None:
         running.close()
 
 
-# ---- No block is left out silently
+# ---- No block is silently left out
 
 
 def test_blocks_run_or_say_why_they_do_not() -> None:
@@ -99,7 +99,7 @@ def test_every_mark_belongs_to_a_block() -> None:
 
 
 def test_a_console_block_shows_the_output_of_a_command() -> None:
-    """Else it would check nothing."""
+    """A console block without output would check nothing."""
     empty = [
         block.name
         for block in all_blocks()
@@ -122,7 +122,7 @@ def test_output_that_is_shown_is_compared_but_for_its_numbers() -> None:
 
 
 def parameters(arguments: ast.arguments) -> list[tuple[str, str | None]]:
-    """Name and default of each, those behind `*` with a star before the name."""
+    """Return the name and the default of each parameter. Names of parameters after `*` start with a star."""
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = [None] * (len(positional) - len(arguments.defaults)) + [ast.unparse(one) for one in arguments.defaults]
     named = [
@@ -157,7 +157,7 @@ def test_a_signature_is_that_of_the_function(name: str, signature: str) -> None:
     assert parameters(tree.body[0].args) in [parameters_of(one) for one in functions if one is not None], name
 
 
-# ---- What a page says of others' figures
+# ---- Claims about other projects' figures
 
 
 def test_figures_beside_peers_are_in_the_benchmarks() -> None:

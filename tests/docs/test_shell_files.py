@@ -1,4 +1,4 @@
-"""The man page and the completions are those of the present command line, and work."""
+"""The man page and the completions match the current command line, and work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from doc_blocks import ROOT
 
-sys.path.append(str(ROOT / "tools"))  # behind the standard library
+sys.path.append(str(ROOT / "tools"))  # after the standard library
 import shell_files
 
 MAN = ROOT / "share" / shell_files.MAN

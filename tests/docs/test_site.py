@@ -1,6 +1,7 @@
 """The documentation site builds without a warning, has no dead link, and needs no network.
 
-The build's own check of links is tried on small sites here, too: one that finds nothing would look like a good site.
+The build's own link checks are also tried on small sites here, because a check that finds nothing would make any site
+look good.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pathlib import Path
 import pytest
 from doc_blocks import ROOT
 
-sys.path.append(str(ROOT / "tools"))  # behind the standard library
+sys.path.append(str(ROOT / "tools"))  # after the standard library
 import chromium
 import documentation
 
 FAR = {
-    "genindex.html",  # in the sidebar and on the search page
+    "genindex.html",  # linked in the sidebar and on the search page
     "search.html",
 }
 

@@ -33,7 +33,7 @@ def head(path: str, method: str = "GET", *, host: str = "localhost", more: str =
 
 
 def received(connection: socket.socket) -> bytes:
-    """Return everything received until the other side closes."""
+    """Return everything that is received until the other side closes the connection."""
     parts = []
     while True:
         part = connection.recv(1 << 16)

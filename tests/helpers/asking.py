@@ -1,4 +1,4 @@
-"""For programs in child processes: send requests to the same process and read the responses."""
+"""For programs in child processes: send requests to the program's own process and read the responses."""
 
 import re
 
@@ -7,7 +7,7 @@ from spprof.http.answers import Answer, Later
 from spprof.pprof.file import read_bytes
 
 HEAP_ROW = re.compile(r"(-?\d+): *(-?\d+) *\[ *(\d+): *(\d+) *] @([ x0-9a-f]*)")
-"""How pprof's profile/legacy_profile.go parses a line of Go's legacy text format."""
+"""Matches a line of Go's legacy text format as pprof's profile/legacy_profile.go does."""
 
 
 def get(path, query=""):
@@ -46,7 +46,7 @@ def profile_in(step):
 
 
 def sums(profile, function=None):
-    """Sum each column of a profile by the name of its type, over all stacks or those that contain the function."""
+    """Return the sum of each column of a profile by its type's name, over all stacks or those with the function."""
     names = [one.type for one in profile.sample_types]
     totals = dict.fromkeys(names, 0)
     for sample in profile.samples:
@@ -58,8 +58,8 @@ def sums(profile, function=None):
 
 
 def text_sums(text):
-    """Return the sums of Go's legacy text, from the header and from the rows: live (objects, bytes), then allocated
-    (objects, bytes).
+    """Return the sums of Go's legacy text, first from the header and then from the rows: live (objects, bytes), then
+    allocated (objects, bytes).
     """
     header, *lines = text.splitlines()
     assert header.startswith("heap profile: ")

@@ -1,6 +1,7 @@
 /* blocks.c: allocates many blocks through any allocator without calling the interpreter in between.
  *
- * An allocator is passed as three functions: malloc's family, or one of Python's domains (call with the GIL held).
+ * An allocator is passed as three functions: those of malloc's family, or those of one of Python's domains (which must
+ * be called with the GIL held).
  */
 #include <stddef.h>
 
@@ -8,7 +9,7 @@ typedef void *allocate(size_t size);
 typedef void *resize(void *block, size_t size);
 typedef void release(void *block);
 
-/* Returns the number of blocks allocated. */
+/* Allocates `count` blocks and returns how many succeeded. */
 size_t blocks_allocate(allocate *allocate, void **blocks, size_t count, size_t size) {
     size_t done = 0;
     while (done < count && (blocks[done] = allocate(size)) != NULL) done++;

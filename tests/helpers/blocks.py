@@ -25,7 +25,9 @@ SIZE_RATE_STACK = operator.itemgetter(1, 4, 6)
 
 
 class Family:
-    """One allocator: its functions for blocks.c, which can also be called one by one. Python's own need the GIL."""
+    """One allocator's functions for blocks.c, which can also be called one by one. Python's own allocators need the
+    GIL.
+    """
 
     def __init__(self, name):
         names = FAMILIES[name]
@@ -67,7 +69,7 @@ def churn_blocks(family, count, size):
 
 
 def live_sizes(snapshot, function, at_least=0, at_most=2**63):
-    """Return {(size, rate): samples} of the live blocks that this function allocated. The size limits separate its
+    """Return {(size, rate): samples} for the live blocks that this function allocated. The size limits separate its
     blocks from those that the call left in the interpreter's free lists.
     """
     counts = collections.Counter()

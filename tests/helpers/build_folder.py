@@ -12,7 +12,7 @@ VARIABLE = "SPPROF_BUILD_DIR"
 
 
 def build_folder() -> Path:
-    """Return SPPROF_BUILD_DIR, or the folder that `make test` builds in this environment. Skip the test if neither
+    """Return SPPROF_BUILD_DIR, or the folder that `make test` builds for this environment. Skip the test if neither
     exists.
     """
     named = os.environ.get(VARIABLE)

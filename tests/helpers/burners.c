@@ -28,7 +28,7 @@ __attribute__((noinline)) void burn(uint64_t ns) {
     while (thread_ns() < end) burn_leaf();
 }
 
-/* Raises the signal just before a wait that nothing else ends. Returns true if the wait was interrupted. */
+/* Raises the signal just before a wait that only the signal can end. Returns true if the wait was interrupted. */
 bool breaks_off_wait(int number) {
     int ends[2];
     char byte;
@@ -51,7 +51,8 @@ typedef struct burner {
     pthread_t thread;
     uint64_t ns;
     bool blocks_all;
-    size_t room; /* bytes for handlers on an alternate stack, beyond the kernel's own; 0: no alternate stack */
+    size_t room; /* bytes for handlers on an alternate signal stack, in addition to the kernel's own; 0: no such
+                  * stack */
     size_t takes;
 } burner;
 
@@ -72,7 +73,7 @@ static void use_alternate(stack_t *alternate, size_t size) {
 }
 
 /* Measures how many bytes the kernel puts on a handler's stack. AT_MINSIGSTKSZ also counts registers that a program
- * must request permission to use. */
+ * can use only after requesting permission. */
 static void *measure_kernel(void *taken) {
     struct sigaction noting = {.sa_handler = note_stack, .sa_flags = SA_ONSTACK}, before;
     stack_t large;
@@ -126,9 +127,9 @@ void burners_join(void) {
     while (started > 0) pthread_join(burners[--started].thread, NULL);
 }
 
-/* ---- Effects of signals on others ---- */
+/* ---- Effects of signals on the program ---- */
 
-/* Returns how many of `times` waits of one millisecond each a signal interrupted. */
+/* Makes `times` waits of one millisecond each, and returns how many of them were interrupted by a signal. */
 int waits_interrupted(const char *kind, int times) {
     int interrupted = 0;
     for (int i = 0; i < times; i++) {
@@ -143,7 +144,7 @@ int waits_interrupted(const char *kind, int times) {
     return interrupted;
 }
 
-/* Returns how often errno changed while `ns` of CPU time were used. */
+/* Returns how many times errno changed while `ns` of CPU time were used. */
 int errno_changes(uint64_t ns) {
     int changes = 0;
     uint64_t end = thread_ns() + ns;
@@ -155,7 +156,7 @@ int errno_changes(uint64_t ns) {
     return changes;
 }
 
-/* Sends the calling thread the signal that the kernel would send for a foreign timer. */
+/* Sends the calling thread the signal that the kernel would send for a timer that is not ours. */
 int send_as_timer(int signal_number, uint64_t cookie) {
     siginfo_t info = {.si_code = SI_TIMER};
     info.si_value.sival_ptr = (void *)(uintptr_t)cookie;

@@ -1,4 +1,4 @@
-"""Exercises much of what programs do: ``busy.everything()``."""
+"""Exercises many features that programs use: ``busy.everything()``."""
 
 import asyncio
 import gc

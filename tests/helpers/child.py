@@ -1,4 +1,4 @@
-"""Run programs in child processes, each from its own file, so that stacks can be identified by file."""
+"""Runs programs in child processes, each from its own file, so that stacks can be identified by file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Child:
         preload: bool = False,
         environment: dict[str, str] | None = None,
     ) -> str:
-        """Run the program and return its output. Raise AssertionError with both outputs unless it exits with 0."""
+        """Run the program and return its output. Raise AssertionError with its stdout and stderr unless it exits with
+        0.
+        """
         finished = self.attempt(program, *arguments, preload=preload, environment=environment)
         assert finished.returncode == 0, (
             f"the program ended with {finished.returncode}\n"
@@ -45,7 +47,7 @@ class Child:
         preload: bool = False,
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the program until it ends, however it ends."""
+        """Run the program until it ends, in whatever way, and return the completed process."""
         if isinstance(program, Path):
             self.script = program
         else:
@@ -71,7 +73,7 @@ class Child:
 
 class Spender:
     """Runs programs that use CPU time: specimens, which import what they need from spent.py, and texts, which are
-    prefixed with its source.
+    prefixed with the source of spent.py.
     """
 
     PRELUDE = (
@@ -87,11 +89,11 @@ class Spender:
         self.environment = environment
 
     def run(self, program: str | Path, *arguments: str) -> str:
-        """See Child.run."""
+        """Run the program as Child.run() does."""
         return self.child.run(self._whole(program), *arguments, environment=self.environment)
 
     def attempt(self, program: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """See Child.attempt."""
+        """Run the program as Child.attempt() does."""
         return self.child.attempt(self._whole(program), *arguments, environment=self.environment)
 
     def _whole(self, program: str | Path) -> str | Path:

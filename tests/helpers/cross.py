@@ -1,4 +1,4 @@
-"""Build for aarch64 and run the result, on any machine whose packages come from Debian or Ubuntu.
+"""Builds for aarch64 and runs the result, on any machine whose packages come from Debian or Ubuntu.
 
 build/deps/aarch64      the cross compiler of the host gcc's version, and a libc; unpacked, not installed
 build/deps/aarch64-…    an emulator, and packages for aarch64 itself
@@ -30,7 +30,8 @@ COMPILER_PACKAGES = """
     libc6-dev-arm64-cross libc6-arm64-cross linux-libc-dev-arm64-cross
 """
 
-# Meson and the compiler's own parts find the compiler by path; its assembler and linker need libraries next to them.
+# Meson and the compiler's own parts find the compiler by its path. Its assembler and linker need libraries next to
+# them.
 MACHINE = """
 [binaries]
 c = ['{compiler}', '--sysroot={root}']
@@ -76,7 +77,7 @@ def output_of(*command: str | Path, environment: Mapping[str, str] | None = None
 
 
 def unpack(name: str, packages: str) -> Path:
-    """Return the folder with these packages unpacked, downloading them if necessary. Skip the test if they are
+    """Return the folder with these packages unpacked, and download them if necessary. Skip the test if they are
     unavailable.
     """
     folder = DEPENDENCIES / name
@@ -103,7 +104,9 @@ def unneeded_emulators(root: Path) -> list[Path]:
 
 
 def find_emulator() -> Path:
-    """Find a statically linked emulator: in qemu-user-static on Debian 12, in qemu-user on later releases."""
+    """Return a statically linked emulator. It comes from qemu-user-static on Debian 12, and from qemu-user on later
+    releases.
+    """
     for package in ("qemu-user-static", "qemu-user"):
         root = unpack(f"aarch64-{package}", package)
         for name in EMULATORS:
@@ -123,7 +126,7 @@ class Toolchain:
         return self.root / "usr/aarch64-linux-gnu"
 
     def environment(self) -> dict[str, str]:
-        """The environment for anything that calls the compiler."""
+        """Return the environment for anything that calls the compiler."""
         libraries = [str(folder) for folder in self.root.glob("usr/lib/*-linux-gnu")]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries), "PATH": path}
@@ -143,14 +146,14 @@ class Toolchain:
         return folder
 
     def extend(self, folder: Path, *options: str) -> None:
-        """Build what these options add to an existing build."""
+        """Build the targets that these options add to an existing build."""
         output_of("meson", "configure", *options, folder, environment=self.environment())
         output_of("meson", "compile", "-C", folder, environment=self.environment())
 
     def run(
         self, program: Path, *arguments: str | Path, cpu: str = "signing", variables: str = "", libc: Path | None = None
     ) -> str:
-        """Return the output of an aarch64 program. `variables` is its environment: "name=value,…"."""
+        """Run an aarch64 program and return its output. `variables` is its environment, written as "name=value,…"."""
         given = ("-E", variables) if variables else ()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
         return output_of(

@@ -1,23 +1,23 @@
-"""The code blocks of the documentation, run one after the other, with what they print compared.
+"""Runs the code blocks of the documentation one after the other, and compares what they print.
 
 A page's blocks run in one folder, in their order, and share a shell. Files are written before anything runs.
 
-    ```python         a program of its own; after `<!-- continues -->` the blocks before it come first
-    ```bash           commands; all of them must succeed
+    ```python         a separate program; after `<!-- continues -->` it starts with the blocks before it
+    ```bash           commands, all of which must succeed
     ```console        commands behind `$ `, each above what it prints
 
-Where a block has a comment in the line above it, that says otherwise:
+A comment in the line above a block changes this:
 
-    <!-- file: app.py -->           it is the content of a file
-    <!-- not run: REASON -->        it is not run
+    <!-- file: app.py -->           the block is the content of a file
+    <!-- not run: REASON -->        the block is not run
     <!-- continues -->              see above
-    <!-- signature: NAMESPACE -->   it is the signature of a function of that module
+    <!-- signature: NAMESPACE -->   the block is the signature of a function of that module
 
-What is printed is compared without numbers, units and spaces. A line `…` stands for any number of lines, and `…` in a
-line for any text. Commands without output below them print what they like. The process id 4711 is the last one that was
-started in the background.
+The printed text is compared without numbers, units and spaces. A line `…` stands for any number of lines, and `…` in a
+line stands for any text. Commands without output below them may print anything. The process id 4711 stands for the last
+process that was started in the background.
 
-    python tests/helpers/doc_blocks.py PAGE…        writes below each command without output what it prints
+    python tests/helpers/doc_blocks.py PAGE…        adds the printed text below each command without output
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ _UNIT = re.compile(r"(?<=0) ?(?:[KMGT]i?B|B|µs|ms|ns|s|min|h)\b")
 _WIDTH = 118
 _SECONDS = 120
 _PATIENCE = 20
-"""Seconds in which a process that was started may begin to answer."""
+"""Seconds to wait for a process that was just started to answer."""
 
 
 @dataclass
 class Block:
-    """One fenced block of a page that has a language."""
+    """A fenced block of a page that names a language."""
 
     page: str
     line: int
-    """The number of its first line below the fence, from 1 on."""
+    """The line number of its first line below the fence, counted from 1."""
     language: str
     text: str
     mark: str = ""
@@ -76,11 +76,11 @@ class Command:
     text: str
     shown: list[str] = field(default_factory=list)
     last_line: int = 0
-    """The number of the command's last line within its block, from 0 on."""
+    """The number of the command's last line within its block, counted from 0."""
 
 
 def blocks_of(page: str) -> list[Block]:
-    """Return the blocks of a page that have a language, in their order."""
+    """Return the blocks of a page that name a language, in their order."""
     blocks: list[Block] = []
     fence, language, start, lines = "", "", 0, []
     before = ""
@@ -118,17 +118,17 @@ def commands_of(block: Block) -> list[Command]:
     return commands
 
 
-# ---- What is printed
+# ---- Comparing what is printed
 
 
 def plain(line: str) -> str:
-    """A line without what differs from run to run."""
+    """Return a line without the parts that differ from run to run."""
     line = _UNIT.sub("", _NUMBER.sub("0", line))
     return re.sub(r"[█▓▒░▚▞▙ ]+", " ", line).strip()
 
 
 def missing_line(shown: list[str], printed: str) -> str | None:
-    """Return the first line of ``shown`` that ``printed`` has not, or not in its place; None if all are there."""
+    """Return the first line of ``shown`` that is missing or misplaced in ``printed``, or None if there is none."""
     lines = [plain(line) for line in printed.splitlines() if plain(line)]
     at, anywhere = 0, False
     for line in shown:
@@ -147,7 +147,7 @@ def missing_line(shown: list[str], printed: str) -> str | None:
     return None if anywhere or at == len(lines) else f"(no more than that) {lines[at]}"
 
 
-# ---- A page that runs
+# ---- Running a page
 
 
 class Page:
@@ -183,7 +183,7 @@ class Page:
         )
 
     def close(self) -> None:
-        """End the shell and what it has started in the background."""
+        """End the shell and everything that it has started in the background."""
         self.ask("jobs -p | xargs -r kill 2>/dev/null; wait")
         assert self._shell.stdin
         assert self._shell.stdout
@@ -207,7 +207,7 @@ class Page:
         raise AssertionError(f"{self.page}: the shell ended after {command}\n{''.join(printed)}")
 
     def command(self, text: str) -> str:
-        """Run a command of the page and return what it printed. AssertionError: it failed."""
+        """Run a command of the page and return what it printed. Raise AssertionError if it failed."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             status, printed = self.ask(text.replace(PID, self.pid or PID))
@@ -217,12 +217,12 @@ class Page:
             time.sleep(0.2)
 
     def write(self, block: Block) -> None:
-        """Write the file that a block is the content of."""
+        """Write the file whose content is this block."""
         (self.folder / block.value).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / block.value).write_text(block.text, encoding="utf-8")
 
     def run(self, block: Block) -> None:
-        """Run a block. AssertionError: it failed, or printed something else."""
+        """Run a block. Raise AssertionError if it fails or prints something else."""
         if block.language == "python":
             self._program(block)
         elif block.language == "bash":

@@ -20,7 +20,7 @@ def with_shared_library():
     folder, name = _folder(), sysconfig.get_config_var("LDLIBRARY") or ""
     if not name.endswith(".so") or not (folder / name).exists():
         return None
-    # The library finds its dependencies in its own folder, whose libc may be newer than the one that the linker knows.
+    # The library finds its dependencies in its own folder, whose libc may be newer than the one known to the linker.
     options = [f"-Wl,-rpath,{folder}", "-Wl,--disable-new-dtags", "-Wl,--allow-shlib-undefined"]
     options += [f"-Wl,--dynamic-linker={loader}" for loader in sorted(folder.glob("ld-linux-*.so.*"))[:1]]
     return [str(folder / name), *options]

@@ -1,4 +1,4 @@
-"""Programs that end in every way and in every place, with and without spprof: what each leaves behind, as a table."""
+"""Runs programs that end in every way at every place, with and without spprof, and tabulates what each leaves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIGNALS = tuple(
     for name in "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT XCPU XFSZ VTALRM PROF IO "
     "PWR SYS RTMIN".split()
 )
-"""All signals whose default action ends the process; only the first of the real-time signals."""
+"""All signals whose default action ends the process, but only the first of the real-time signals."""
 
 ENDINGS = (
     "return",
@@ -56,10 +56,10 @@ LEAVE_NONE = {
     "fault",
     *(f"SIG{name}" for name in "ILL TRAP BUS FPE KILL SEGV STKFLT PROF IO PWR SYS RTMIN".split()),
 }
-"""Endings at which neither Python nor our code can run (see docs/cli.md). With --every the last file remains."""
+"""Endings after which neither Python nor our code can run (see docs/cli.md). With --every, the last file remains."""
 
 TOLD = {"full disk": "raise its limit (ulimit -f)"}
-"""The message that explains why there is no file."""
+"""The message that explains the lack of a file, by ending."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Outcome:
     stdout: str
     stderr: str
     files: dict[str, bool] = field(default_factory=dict)
-    """The files written, by name, with "N" in place of a child's pid; True if the file is complete."""
+    """Maps the name of each file, with "N" in place of a child's pid, to True if the file is complete."""
 
 
 def command(place: str, ending: str, output: str, file: Path | None) -> list[str]:
@@ -105,13 +105,13 @@ def run(folder: Path, place: str, ending: str, output: str, *, with_us: bool) ->
     outcome = Outcome(finished.returncode, finished.stdout, finished.stderr.replace(str(folder), "."))
     for path in sorted((folder / "files").iterdir()):
         if path.name.startswith(".") and ending in LEAVE_NONE:
-            continue  # a file that was being written when the program was killed
+            continue  # the program was killed while writing this file
         outcome.files[re.sub(r"^out\.\d+\.", "out.N.", path.name)] = is_whole(path)
     return outcome
 
 
 def _prepare() -> None:
-    """Disable core files. Also restore the signal dispositions that nohup makes the test's children inherit."""
+    """Disable core files. Also restore the signal dispositions that the test's children inherit under nohup."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -139,9 +139,9 @@ def expected_files(place: str, ending: str, output: str) -> set[str]:
 def _comparable(stderr: str, ending: str) -> str:
     """Return the program's stderr without what may differ under the profiler.
 
-    Without memory, a traceback may lack source lines, and a thread's traceback everything but its first line, which
-    itself differs if threading's hook has no memory. A few of the calls that the recursion limit allows are ours. From
-    CPython 3.12 on, a fork warns about the thread that writes under ``--every``, as docs/cli.md says.
+    If there is no memory, a traceback may lack source lines, and a thread's traceback everything except its first line,
+    which itself differs if there is no memory for threading's hook. A few of the calls that the recursion limit allows
+    are ours. From CPython 3.12 on, a fork warns about the thread that writes under ``--every``, as docs/cli.md says.
     """
     text = re.sub(r".*DeprecationWarning: This process .* is multi-threaded.*\n(  .*\n)?", "", theirs(stderr))
     if ending == "MemoryError":

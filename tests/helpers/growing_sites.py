@@ -1,9 +1,9 @@
 """Sites with known growth, as a series of snapshots would show them: many seeded runs of each.
 
-Samples are drawn as a Poisson process, together with what is needed to compute the truth. Large blocks, which are often
-sampled, are drawn one by one; small blocks are so numerous that their live bytes equal their mean. Time is in units of
-the series: 0 is its first snapshot, 1 its last. A run is a site of one series, so one call of ``growth`` judges all of
-them.
+Samples are drawn as a Poisson process, together with the data needed to compute the true values. Large blocks, which
+are often sampled, are drawn one by one; small blocks are so numerous that their live bytes equal their mean. Time is
+measured in units of the series: 0 is its first snapshot, 1 its last. A run is one site of a series, so one call of
+``growth`` judges all runs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Blocks(NamedTuple):
     born: Numbers
     died: Numbers
     number: Numbers
-    """How many blocks an entry stands for: 1, except that blocks which no snapshot sees are combined and freed at
-    birth.
+    """The number of blocks that an entry represents. It is 1, except that blocks which no snapshot sees are combined
+    and freed at birth.
     """
 
 
@@ -38,18 +38,18 @@ class Site(NamedTuple):
     """One kind of program."""
 
     draw: Callable[[Any, Numbers, Numbers, float], Blocks]
-    """Returns blocks, given a random generator, the parameters and the expected samples of each run, and the time
+    """Returns the blocks, given a random generator, the parameters and expected samples of each run, and the time
     between two snapshots.
     """
     mean: Callable[[Numbers, Numbers, Numbers], Numbers]
-    """Returns the expected number of live samples by run and time, given parameters, samples and times."""
+    """Returns the expected number of live samples for each run and time, given parameters, samples and times."""
     parameters: Callable[[Any, int], Numbers]
     """Returns one row per run, given a random generator and the number of runs."""
 
 
 class Size(NamedTuple):
     share: float
-    """Share of a site's samples."""
+    """The share of a site's samples."""
     bytes: int
 
 
@@ -98,7 +98,7 @@ def joined(parts: list[Blocks]) -> Blocks:
 
 
 def churn(rng: Any, live: Numbers, lifetime: Numbers, gap: float, cold: bool = False) -> Blocks:
-    """Draw ``live`` blocks on average, with exponential lifetimes. ``cold``: none is live at the start."""
+    """Draw ``live`` blocks on average, with exponential lifetimes. If ``cold``, none is live at the start."""
     parts = [exponential(rng, live, lifetime, gap)]
     if not cold:
         run = repeated(rng.poisson(live))
@@ -147,34 +147,36 @@ def cache_mean(parameters: Numbers, live: Numbers, times: Numbers) -> Numbers:
 
 
 def cache_births(rng: Any, parameters: Numbers, live: Numbers, fills: float) -> tuple[Numbers, Numbers]:
-    """Draw everything that was put into the cache from ``fills`` fill times before the series on."""
+    """Draw everything that is put into the cache, starting ``fills`` fill times before the series."""
     fill, begin = parameters[:, 0], np.maximum(parameters[:, 1], -fills * parameters[:, 0])
     run = repeated(rng.poisson(live / fill * (1.0 - begin)))
     return run, begin[run] + (1.0 - begin[run]) * rng.random(len(run))
 
 
 def first_out(rng: Any, parameters: Numbers, live: Numbers, gap: float) -> Blocks:
-    """Evict the oldest entry for each new one."""
+    """Draw a cache that evicts the oldest entry for each new one."""
     run, born = cache_births(rng, parameters, live, 1.0)
     return always(run, born, born + parameters[run, 0])
 
 
 def any_out(rng: Any, parameters: Numbers, live: Numbers, gap: float) -> Blocks:
-    """Once the cache is full, evict a random entry for each new one."""
+    """Draw a cache that, once full, evicts a random entry for each new one."""
     run, born = cache_births(rng, parameters, live, LIFETIMES)
     fill, begin = parameters[run, 0], parameters[run, 1]
     age = rng.exponential(1.0, len(run)) * fill
     return always(run, born, np.maximum(born, begin + fill) + age)
 
 
-# ---- Least recently used: keys are requested by a power law, simulated request by request
+# ---- Least recently used: keys are requested according to a power law, simulated request by request
 
 LRU_KEYS = 4000
 LRU_BLOCK = 48 * 1024
 
 
 def lru_runs(rng: Any, runs: int, live: float, fill: Numbers, begin: float) -> Blocks:
-    """Simulate every block, sampled or not. ``live``: blocks in the cache; ``fill``: the time to fill it, at most."""
+    """Simulate every block, sampled or not. ``live`` is the number of blocks in the cache; ``fill`` is the maximum time
+    to fill it.
+    """
     parts = []
     popularity = 1.0 / np.arange(1, LRU_KEYS + 1) ** 0.8
     popularity /= popularity.sum()
@@ -247,11 +249,11 @@ def wave_mean(parameters: Numbers, live: Numbers, times: Numbers) -> Numbers:
     return total
 
 
-# ---- Leaks: a share of what is allocated is never freed, the rest is freed soon
+# ---- Leaks: a share of the allocated blocks is never freed, and the rest is freed soon
 
 
 class Leak:
-    """A leak. ``samples`` of a run: samples of the leak at the end. Parameters: the mean lifetime of freed blocks."""
+    """A leak. A run's ``samples`` are those of the leak at the end. Parameters: the mean lifetime of freed blocks."""
 
     def __init__(self, share: float, longest: float = 1 / 60) -> None:
         self.share = share
@@ -312,7 +314,7 @@ class Series(NamedTuple):
     slopes: Numbers
     """The true slope of each run, in bytes per second."""
     samples: Numbers
-    """Live samples at the end."""
+    """The number of live samples at the end."""
 
 
 def thinned(seconds: float, every: float, keep: int) -> Numbers:
@@ -354,7 +356,7 @@ def series(rng: Any, site: Site, samples: Numbers, times: Numbers, sizes: tuple[
 
 
 def lru_series(rng: Any, live: float, times: Numbers, runs: int, begin: float) -> Series:
-    """Draw a series of a cache of ``live`` samples. ``begin``: when it was empty, in units of the series."""
+    """Draw a series of a cache of ``live`` samples. ``begin`` is the time when it was empty, in units of the series."""
     probability, _, _ = estimate.weigh(LRU_BLOCK, RATE)
     fill = 10.0 ** rng.uniform(-1.5, -0.5, runs)
     blocks = lru_runs(rng, runs, live / probability, fill, begin)

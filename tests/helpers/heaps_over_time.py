@@ -1,4 +1,4 @@
-"""Heaps over time, block by block: what each snapshot of a series contains, and sums in plain loops to compare with."""
+"""Heaps over time, block by block: the contents of each snapshot of a series, and reference sums from plain loops."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Block:
     """A sampled block."""
 
     function: int
-    """The index of the function that allocated it, which main called."""
+    """The index of the allocating function, which main called."""
     size: int
     thread: str
     born: int
-    """The first snapshot that contains it."""
+    """The number of the first snapshot that contains the block."""
     gone: int
-    """The first snapshot after it was freed."""
+    """The number of the first snapshot after the block was freed."""
 
 
 class HeapsOverTime:
-    """What ``count`` snapshots contain of some blocks. ``rate``: mean bytes between samples."""
+    """Some blocks as ``count`` snapshots contain them. ``rate`` is the mean number of bytes between samples."""
 
     def __init__(self, blocks: list[Block], count: int, functions: int, rate: int = 1) -> None:
         self.blocks, self.count, self.rate = blocks, count, rate
@@ -47,8 +47,8 @@ class HeapsOverTime:
         return BOOTED_MS + snapshot * EVERY_MS
 
     def live(self, snapshot: int, span: Optional[tuple[int, int]] = None) -> list[Block]:
-        """Return the live blocks of a snapshot. ``span`` (first, end): only those that first appeared in snapshots
-        first to end - 1.
+        """Return the live blocks of a snapshot. With ``span`` (first, end), return only blocks that first appeared in
+        one of the snapshots first to end - 1.
         """
         first, end = span or (0, self.count)
         return [one for one in self.blocks if one.born <= snapshot < one.gone and first <= one.born < end]
@@ -75,7 +75,7 @@ class HeapsOverTime:
         return {number: tuple(rows) for number, rows in found.items()}
 
     def profile(self, snapshot: int, span: Optional[tuple[int, int]] = None) -> Profile:
-        """Return the plain profile of a snapshot; "allocated_by" is still included."""
+        """Return the plain profile of a snapshot, still with the label "allocated_by"."""
         groups: dict[tuple[int, int, str, int], int] = {}
         for block in self.live(snapshot, span):
             key = block.function, block.size, block.thread, block.born

@@ -1,4 +1,4 @@
-"""Print the Python frames of the live blocks that `bytearray(size)` allocated, for each requested size."""
+"""Prints the Python frames of the live blocks that `bytearray(size)` allocated, for each requested size."""
 
 import json
 import linecache
@@ -21,7 +21,7 @@ def stack_of(size):
 
 
 def words_of(size):
-    """Return how many words the engine stores for the stack, native frames included."""
+    """Return the number of words that the engine stores for the stack, including those of native frames."""
     snapshot = memprof.get_snapshot()
     ids = [record[6] for record in snapshot.records() if record[1] == bytearray_size(size)]
     return len(_engine.stack(*ids)[0])

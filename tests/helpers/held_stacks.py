@@ -1,4 +1,5 @@
-"""A program that keeps its blocks alive, and the stacks that allocated them. Each block is identified by its size.
+"""Runs a program that keeps its blocks alive, and returns the stacks that allocated them. Each block is identified by
+its size.
 
 held_stacks(child, program) ─► {size: [(function, source line), …]}   leaf first, Python frames only
 

@@ -1,5 +1,5 @@
-/* instructions.c: loops over one call each, whose instructions callgrind counts (instructions.py). A hundred uncounted
- * turns precede each case, so that the first countdown, pools and lists have settled.
+/* instructions.c: loops over one call each, whose instructions callgrind counts (instructions.py). Each case is
+ * preceded by a hundred uncounted turns, after which the first countdown, pools and lists have settled.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <valgrind/callgrind.h>
 
-/* Volatile, because the compiler must not see that the blocks are never used. */
+/* Volatile, because the compiler must not find out that the blocks are never used. */
 #define CASE(name, begin, turn, end)                                                                                   \
     static __attribute__((noinline)) void name(long turns) {                                                           \
         void *volatile block = NULL;                                                                                   \
@@ -27,7 +27,7 @@ CASE(object_calloc_free, , block = PyObject_Calloc(1, 64); PyObject_Free(block),
 CASE(object_realloc, block = PyObject_Malloc(60), block = PyObject_Realloc(block, 60 + (size_t)(i & 1)),
      PyObject_Free(block))
 
-/* Leaves the pools of each size partly used, whatever their state before. Otherwise each pair of calls might or
+/* Leaves the pools of each size partly used, whatever their state before. Otherwise, each pair of calls might or
  * might not unlink a pool and put it back. */
 static void settle_pools(void) {
     static void *blocks[512];
@@ -37,7 +37,7 @@ static void settle_pools(void) {
     }
 }
 
-/* Runs n and 2n turns; the difference excludes one-time work. */
+/* Runs n and then 2n turns. The difference between them excludes one-time work. */
 #define COUNT(name)                                                                                                    \
     do {                                                                                                               \
         name(100);                                                                                                     \

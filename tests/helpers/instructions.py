@@ -1,4 +1,4 @@
-"""Count the instructions of one allocator call with callgrind. The figures are exactly reproducible."""
+"""Counts the instructions of one allocator call with callgrind. The figures are exactly reproducible."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Count(NamedTuple):
     """Instructions per turn."""
 
     total: float
-    """All objects, without the loop around the calls."""
+    """Instructions in all objects, excluding the loop around the calls."""
     ours: float
-    """In our objects only."""
+    """Instructions in our objects only."""
 
 
 class Valgrind(NamedTuple):
@@ -42,7 +42,7 @@ class Valgrind(NamedTuple):
 
     program: str
     headers: list[str]
-    """The compiler's option, if it does not find the headers by itself."""
+    """The compiler's option, if the compiler does not find the headers by itself."""
     environment: dict[str, str]
 
 
@@ -67,7 +67,7 @@ def compile_shared(source: Path, output: Path, *options: str) -> Path:
 
 
 class Variant(NamedTuple):
-    """One setup around the allocators."""
+    """One configuration of the allocators to count."""
 
     name: str
     state: str
@@ -76,7 +76,7 @@ class Variant(NamedTuple):
 
 
 def variants(library: str, empty_preload: str) -> list[Variant]:
-    """Return the setups to compare. ``library`` is our engine."""
+    """Return the configurations to compare. ``library`` is our engine."""
     return [
         Variant("none", "none"),
         Variant("empty preload", "none", empty_preload),
@@ -89,7 +89,7 @@ def variants(library: str, empty_preload: str) -> list[Variant]:
 
 
 def _costs(lines: list[str]) -> Iterator[tuple[str, int]]:
-    """Yield each line's own instructions with the object that contains it."""
+    """Yield each line's own instructions, with the object that contains the line."""
     names: dict[str, str] = {}
     ob, inclusive = "", False
     for line in lines:

@@ -1,4 +1,6 @@
-"""For programs in child processes: the library compiled from lookups.c, and libc's own functions found without it."""
+"""For programs in child processes: the library compiled from lookups.c, and libc's own functions, which are found
+without that library.
+"""
 
 import ctypes
 
@@ -20,7 +22,7 @@ def handle_of(library):
 
 
 def function(address):
-    """Return the function at this address, which takes a size and returns a block."""
+    """Return the function at this address as one that takes a size and returns a block."""
     return ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)(address)
 
 
@@ -29,7 +31,7 @@ def release(address):
 
 
 def is_counted(allocate, free, size=1_234_567):
-    """Return True if a block from this malloc is listed while live and disappears once this free has freed it."""
+    """Return True if a block from this malloc is listed while it is live and disappears once this free has freed it."""
     block = allocate(size)
     assert block
     before = held(size)

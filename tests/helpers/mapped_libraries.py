@@ -1,4 +1,4 @@
-"""Profiled programs in which a library holds memory: compare our figures with the library's own count."""
+"""Runs profiled programs in which a library holds memory, and compares our figures with the library's own count."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROGRAMS = {
     "ctypes": (),
     "cffi": ("cffi",),
 }
-"""The programs of the specimen, with the packages that each needs."""
+"""The programs of the specimen, with the packages that each of them needs."""
 
 MODES = ("preload", "patch")
 ORDERS = ("first", "after")
@@ -46,13 +46,13 @@ ALLOWED = 0.05
 
 @dataclass(frozen=True)
 class Outcome:
-    """Growth in bytes."""
+    """The figures of one run. Sizes are growth in bytes."""
 
     mode: str
     counted: int
-    """By the library's own count, or by calculation."""
+    """Growth according to the library's own count, or by calculation."""
     resident: int
-    """Resident memory of blocks and mappings, from a snapshot."""
+    """Resident memory of blocks and mappings, according to a snapshot."""
     rss: int
     """RSS of the process."""
     on_line: int
@@ -68,7 +68,7 @@ class Outcome:
 
     @property
     def placed(self) -> float:
-        """The share that is attributed to the line, or named by library and thread."""
+        """The share that is attributed to the line, or to a library and thread by name."""
         named = self.without_python if ", thread " in self.where else 0
         return (self.on_line + named) / self.resident
 

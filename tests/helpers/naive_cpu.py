@@ -1,4 +1,6 @@
-"""A CPU profile model that keeps samples in a list, as a reference for profiles. It packs them as the engine does."""
+"""A CPU profile model that keeps samples in a list, as a reference for profiles. It packs the samples as the engine
+does.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ REASONS = ("in_engine", "torn", "no_memory")
 @dataclass
 class Tick:
     time_ns: int
-    """Since the start."""
+    """Time since the start."""
     weight_ns: int
     thread_id: int
     stack_id: int
@@ -39,7 +41,7 @@ class NaiveCpu:
     unsampled: dict[int, int] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     unseen_ns: int = 0
-    """CPU time of the process not attributed to any thread."""
+    """CPU time of the process that is not attributed to any thread."""
     learned: set[int] = field(default_factory=set)
 
     def add(self, weight_ns: int, thread_id: int, stack_id: int) -> Tick:

@@ -1,4 +1,4 @@
-"""A heap model that keeps everything in lists and adds up in plain loops, as a reference for snapshots.
+"""A heap model that keeps everything in lists and sums in plain loops, as a reference for snapshots.
 
 It also packs its contents as the engine does, so that a real HeapSnapshot can be built from it.
 """
@@ -27,9 +27,9 @@ class Block:
     stack_id: int
     live: bool = True
     at_peak: bool = True
-    """True if the block was live when the heap was largest."""
+    """True if the block was live when the heap was at its largest."""
     time_ns: int | None = None
-    """Allocation time, on a clock that starts with the heap. None: soon after its start."""
+    """Allocation time, on a clock that starts with the heap. If None, the block was allocated soon after the start."""
 
     @property
     def probability(self) -> float:
@@ -75,7 +75,7 @@ class NaiveHeap:
         memory: ResidentMemory | None = None,
         now_ns: int = 0,
     ) -> HeapSnapshot:
-        """Return a snapshot. ``memory`` describes the simulated process, not this one."""
+        """Return a snapshot. ``memory`` describes the simulated process instead of this one."""
         live = self.live()
         made = HeapSnapshot(
             live_samples=len(live),
@@ -96,19 +96,19 @@ class NaiveHeap:
         return made
 
     def native_part(self, stack_id: int) -> tuple[int, bool, int]:
-        """Report every native part as complete."""
+        """Report the native part of every stack as complete."""
         native = [frame.address for frame in self.stacks[stack_id] if frame.address]
         return len(native), False, native[-1] if native else 0
 
     def packed_peaks(self) -> Iterator[bytes]:
-        """Yield one record per stack, as the extension packs them. The window's peak is the process's peak."""
+        """Yield one record for each stack, packed as in the extension. The window's peak is also the process's peak."""
         for stack_id in self.stacks:
             held = [block for block in self.at_peak() if block.stack_id == stack_id]
             sums = len(held), sum(block.size for block in held), *_sums(held), *moments(held)
             yield struct.pack(_engine.PEAK_FORMAT, stack_id, *sums, *sums)
 
     def sites(self):  # type: ignore[no-untyped-def]
-        """Yield one tuple per stack, as the extension does."""
+        """Yield one tuple for each stack, as the extension does."""
         rows = []
         for stack_id in self.stacks:
             every = [block for block in self.blocks if block.stack_id == stack_id]

@@ -1,7 +1,7 @@
-"""A process that allocates, frees and forks, kept in lists, as a reference for merged profiles.
+"""Processes that allocate, free and fork, kept in lists, as a reference for merged profiles.
 
-The engine's table numbers a stack as the stack's own number plus 1000 per fork, because samples of each process have
-separate records there.
+The engine's table numbers a stack as the stack's own number plus 1000 for each fork, because the samples of each
+process have separate records there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Heap(NaiveHeap):
 
 @dataclass
 class Process:
-    """A process. ``lineage``: (pid, mark) of its ancestors and itself."""
+    """A process. ``lineage`` lists (pid, mark) of its ancestors and itself."""
 
     lineage: tuple[tuple[int, int], ...]
     heap: NaiveHeap = field(
@@ -49,11 +49,11 @@ class Process:
         return profile_of(dataclasses.replace(snapshot, lineage=Lineage(self.lineage, self.forked_serial)), modules=())
 
     def held(self) -> dict[tuple[int, int], Block]:
-        """Return the live blocks by (mark of the process that allocated them, serial)."""
+        """Return the live blocks, keyed by (mark of the process that allocated them, serial)."""
         return {self._key(block): block for block in self.heap.live()}
 
     def ever(self) -> dict[tuple[int, int], Block]:
-        """Return all blocks ever sampled, as far as this process knows, by (mark, serial)."""
+        """Return all blocks that were ever sampled, as far as this process knows, keyed by (mark, serial)."""
         return {self._key(block): block for block in self.heap.blocks}
 
     def _key(self, block: Block) -> tuple[int, int]:

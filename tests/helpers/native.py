@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 
 def compile_library(source: Path, library: Path, *options: str) -> Path:
-    """Compile ``source`` into the shared ``library`` and return its path. Skip the test without a compiler."""
+    """Compile ``source`` into the shared ``library`` and return its path. Skip the test if there is no compiler."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"the C compiler {compiler[0]!r} is missing: set CC")
@@ -25,7 +25,7 @@ def compile_library(source: Path, library: Path, *options: str) -> Path:
 
 
 def compile_text(text: str, library: Path, *options: str) -> Path:
-    """Like compile_library(), for a source text."""
+    """Compile a source text as compile_library() does."""
     source = library.with_suffix(".c")
     source.write_text(text, encoding="utf-8")
     return compile_library(source, library, *options)

@@ -1,4 +1,6 @@
-"""Shared by sweeps that run programs with real packages: an environment with these packages, and a dated table."""
+"""Shared by sweeps that run programs with real packages: an environment with these packages, and a dated table of
+results.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import workers
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import markdown_tables  # noqa: E402
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def environment(name: str, packages: tuple[str, ...]) -> Path:
 
 
 def versions(python: Path, packages: Sequence[str]) -> str:
-    """Return the versions of the installed packages: "numpy 2.4.6, pandas 3.1.1"."""
+    """Return the versions of the installed packages, written as "numpy 2.4.6, pandas 3.1.1"."""
     words = [str(python), "-m", "pip", "list", "--format=freeze"]
     listed = subprocess.run(words, capture_output=True, encoding="utf-8", check=True)
     named = dict(line.lower().split("==") for line in listed.stdout.splitlines() if "==" in line)
@@ -48,8 +50,8 @@ def mebibytes(count: float) -> str:
 def write_table(
     file: Path, head: str, columns: Sequence[str], words: int, rows: Iterable[Sequence[str]], sums: str
 ) -> None:
-    """Write ``head``, the date and the Python version with ``sums``, and the rows. The first ``words`` columns and the
-    last one hold text; the others hold numbers.
+    """Write ``head``, a line with the date, the Python version and ``sums``, and the rows. The first ``words`` columns
+    and the last one hold text; the others hold numbers.
     """
     when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
     numbers = [markdown_tables.RIGHT] * (len(columns) - words - 1)

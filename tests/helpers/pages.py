@@ -21,21 +21,21 @@ LOCATIONS = [Location((frame,), -1, 0) for frame in (MAIN, SERVE, LOAD, DECODE)]
 
 
 def sample(stack: tuple[int, ...], blocks: int, thread: str, freed: int = 0) -> Sample:
-    """A sample of ``blocks`` blocks of 1 MiB, ``freed`` of them freed."""
+    """Return a sample of ``blocks`` blocks of 1 MiB, ``freed`` of which have been freed."""
     live = blocks - freed
     marks = (Label("bytes", None, MIB, "bytes"), Label("thread", thread))
     return Sample(stack, (blocks, blocks * MIB, live, live * MIB), marks)
 
 
 def heap(*samples: Sample) -> Profile:
-    """A profile in which every allocation was sampled."""
+    """Return a profile in which every allocation was sampled."""
     return Profile(HEAP_TYPES, LOCATIONS, list(samples), default_type="inuse_space", period=1)
 
 
 SMALL = heap(
     sample((3, 2, 0), 4, "main"), sample((1, 0), 2, "worker"), sample((2, 0), 1, "worker"), sample((1,), 3, "main", 3)
 )
-"""main 7 (of which load 5: decode 4; serve 2); serve at the root: 3, freed."""
+"""MiB held: main 7 (of which load 5, of which decode 4; serve 2); serve at the root: 3, all freed."""
 
 
 class Shown:
@@ -56,7 +56,7 @@ class Shown:
         size: tuple[int, int] = (1200, 900),
         before: str = "",
     ) -> chromium.Tab:
-        """Show ``report``. ``before``: a script that runs before the page's own scripts."""
+        """Show ``report``. ``before`` is a script that runs before the page's own scripts."""
         self.path.write_bytes(b"".join(written(report)))
         width, height = (390, 844) if phone else size
         self.tab = chromium.Tab(self._browser, width, height, dark=dark, phone=phone)
@@ -76,7 +76,7 @@ def names(tab: chromium.Tab) -> list[list[str]]:
 
 
 def click_box(tab: chromium.Tab, name: str, button: str = "click") -> None:
-    """Click the first box with this name, or hover over it."""
+    """Click the first box with this name, or hover over it, depending on ``button``."""
     place = tab.run(
         "(() => { const { graph } = report, at = document.getElementById('canvas').getBoundingClientRect(); "
         f"const box = graph.rows.flat().find((box) => box.call && nameOfBox(box) === {json.dumps(name)}); "

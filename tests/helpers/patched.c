@@ -1,4 +1,4 @@
-/* patched.c: a library that calls malloc in every way a caller can. Compiled once for each way of linking. */
+/* patched.c: a library that calls malloc in every possible way. Compiled once for each way of linking. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,7 +17,7 @@ void *by_call(size_t size) {
     return malloc(size);
 }
 
-/* Calls through pointers that the loader writes: absolute relocations. */
+/* Calls through pointers that the loader fills in: absolute relocations. */
 static struct {
     void *(*malloc)(size_t);
     void (*free)(void *);

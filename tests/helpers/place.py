@@ -1,4 +1,4 @@
-"""A folder in which ``spprof run`` runs programs, and the same programs run without spprof."""
+"""A folder in which programs run under ``spprof run``, and also without spprof."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ SEEDED = """
 
 
 def seeded(place: Place) -> dict[str, str]:
-    """An environment in which each run draws the same samples. Without it, about one run in several hundred samples an
-    allocation of the interpreter itself.
+    """Return an environment in which each run draws the same samples. Without it, about one run in several hundred
+    samples an allocation of the interpreter itself.
     """
     folder = place.folder / "seeded"
     folder.mkdir()
@@ -86,7 +86,7 @@ REWRITTEN = """
 
 
 def rewritten(name: str) -> str:
-    """Return program text that waits until its previous work is in a file that --every writes."""
+    """Return program text that waits until a file written by --every contains the program's work so far."""
     return textwrap.dedent(REWRITTEN).format(name=name)
 
 

@@ -1,4 +1,4 @@
-"""Preludes of the short programs in several tests."""
+"""Preludes that the short programs of several tests share."""
 
 from __future__ import annotations
 

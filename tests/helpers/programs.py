@@ -1,4 +1,4 @@
-"""Programs that print how they are run, by name: everything that a profiler could change about a program."""
+"""Programs, by name, that print how they are run: everything that a profiler could change about a program."""
 
 PROGRAMS = {
     "arguments": """

@@ -1,4 +1,6 @@
-"""The code blocks of docs/quickstart.md, by heading and number: ("Quick Profile", 0) is the first below it."""
+"""The code blocks of docs/quickstart.md, keyed by heading and number: ("Quick Profile", 0) is the first block below
+that heading.
+"""
 
 from __future__ import annotations
 

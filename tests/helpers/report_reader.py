@@ -1,4 +1,6 @@
-"""Read a report file by the format that encode.py describes, without the package's code, as a reference for tests."""
+"""Reads a report file according to the format that encode.py describes, without the package's code, as a reference for
+tests.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from typing import Any
 
 
 class Elements(HTMLParser):
-    """The elements of a page as a browser sees them: [(name, attributes, text directly within), …]."""
+    """The elements of a page as a browser sees them: [(name, attributes, the element's own text), …]."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -49,20 +51,20 @@ class Read:
     """Function, file, line, package, flags."""
     short_files: list[str]
     paths: list[tuple[int, ...]]
-    """The path of each node as indexes of ``places``, root first."""
+    """The path of each node, as indexes into ``places``, root first."""
     entries: list[tuple[int, int]]
     """Node and thread."""
     values: list[list[list[int]]]
-    """By side and column, entry by entry."""
+    """Values, by side and column, entry by entry."""
     spreads: list[list[list[tuple[int, int, float, float]]]]
-    """By side and column with intervals, entry by entry: samples, seen, variance, lean."""
+    """By side and column, entry by entry, for columns with intervals: samples, seen, variance, lean."""
     ages: list[list[int]]
-    """By side, entry by entry, if there are age bands: values times the number of the band."""
+    """By side, entry by entry, if there are age bands: the values multiplied by the band's number."""
     points: list[int]
-    """Entry by entry, if there is a history: the point, counted from 1, since which it was seen."""
+    """Entry by entry, if there is a history: the point, counted from 1, at which the entry was first seen."""
 
     def by_stack(self, side: int = 0) -> dict[tuple[tuple[tuple[str, int], ...], str], tuple[int, ...]]:
-        """Return values by (functions and lines from the root on, thread)."""
+        """Return the values, keyed by (functions and lines from the root on, thread)."""
         found = {}
         for at, (node, thread) in enumerate(self.entries):
             stack = tuple((self.places[place][0], self.places[place][2]) for place in self.paths[node])

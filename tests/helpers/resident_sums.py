@@ -1,4 +1,6 @@
-"""Programs whose memory is broken down with and without the profiler: compare our figures with the allocators' own."""
+"""Runs programs with and without the profiler, breaks their memory down, and compares our figures with the allocators'
+own.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ PROGRAMS = {
     "gunicorn_worker": ("gunicorn",),
     "of_django": ("django",),
 }
-"""The files of tests/specimens/resident_sums, with the packages that each needs."""
+"""The files of tests/specimens/resident_sums, with the packages that each of them needs."""
 
 PACKAGES = tuple(sorted({package for packages in PROGRAMS.values() for package in packages}))
 PLAIN = "plain"
@@ -41,7 +43,9 @@ ALLOWED = 0.05
 ALLOWED_BYTES = 64 << 10
 """Tolerance for malloc's free memory: a few blocks come and go while it is measured."""
 JUDGED_BYTES = 16 << 20
-"""Free memory in Python's pools is judged from this size on. The profiler's own objects use up smaller amounts."""
+"""Free memory in Python's pools is judged only from this size on, because the profiler's own objects use up smaller
+amounts.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,18 @@ class Outcome:
     mode: str
     rss: int
     growth: int
-    """Since the interpreter's start; the whole RSS for the empty program."""
+    """Growth since the interpreter's start, or the whole RSS for the empty program."""
     parts: dict[str, int]
     unexplained: int
     unclaimed: list[tuple[str, int]]
     said_by_malloc: int
-    """Free by mallinfo2(), without memory that it does not count as free (fast bins) or that is not resident."""
+    """Free memory according to mallinfo2(), minus memory that it does not count as free (fast bins) or that is not
+    resident.
+    """
     pools_keep: int
     """Growth of the free memory in Python's pools since the start."""
     said_by_python: int
-    """The same by sys._debugmallocstats(), in a run without the profiler."""
+    """The same growth according to sys._debugmallocstats(), in a run without the profiler."""
 
     @property
     def share(self) -> float:
@@ -90,7 +96,9 @@ class Outcome:
 
 
 def room_of_pools(program: str, python: str | Path = sys.executable) -> int:
-    """Return how much free memory in Python's pools grows without the profiler, by Python's own statistics."""
+    """Return the growth of the free memory in Python's pools without the profiler, according to Python's own
+    statistics.
+    """
     found = _run(program, PLAIN, python)
     return int(found["now"]["pymalloc_free"] - found["before"]["pymalloc_free"])
 

@@ -1,6 +1,7 @@
 """A series of snapshots of a simulated process, written to a folder in the format of docs/data-model.md.
 
-The process's contents are kept plainly, moment by moment, so that tests can compute what each snapshot must contain.
+The process's contents at each snapshot are kept in plain form, so that tests can compute what the snapshot must
+contain.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Block(NamedTuple):
 
     size: int
     allocated_by: int
-    """In ms, as in the files."""
+    """Time in ms, as in the files."""
     rate: int = RATE
     thread: str = "1"
 
@@ -53,7 +54,7 @@ class Range(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What a process held and ever allocated, by stack id."""
+    """What a process holds at one point in time, and what it has allocated so far, by stack id."""
 
     monotonic_ms: int
     time_ns: int
@@ -61,7 +62,7 @@ class Moment(NamedTuple):
     frames: dict[int, Frames]
     live: dict[int, Counter[Block]]
     allocated: dict[int, tuple[int, int]]
-    """Objects and bytes beyond the live ones."""
+    """Allocated objects and bytes that are no longer live."""
     ranges: tuple[Range, ...]
 
 
@@ -86,7 +87,7 @@ class Made:
         return number
 
     def allocate(self, stack: int, size: int, count: int = 1, age: int = 0, thread: str = "1") -> Block:
-        """Add blocks. ``age``: for blocks older than the first snapshot, the lower end of their age band in seconds."""
+        """Add blocks. For older ones than the first snapshot, ``age`` is the lower end of their age band in seconds."""
         first = self.moments[0].monotonic_ms if self.moments else self.now.monotonic_ms
         block = Block(size, self.now.monotonic_ms if self.moments else first - 1000 * age, self.now.period, thread)
         self.now.live[stack][block] += count
@@ -100,7 +101,7 @@ class Made:
         self.now.live[stack] += Counter()  # drops zero counts
 
     def forget(self, stack: int) -> None:
-        """Remove the stack from the table, with nothing of it live."""
+        """Remove the stack, which has no live blocks, from the table."""
         assert not self.now.live[stack]
         for known in (self.now.frames, self.now.live, self.now.allocated):
             del known[stack]
@@ -117,7 +118,7 @@ class Made:
         return len(self.moments) - 1
 
     def write(self, numbers: Iterable[int] | None = None, spacing: int = 1) -> Path:
-        """Write the files of these snapshots (default: all), as a writer with this spacing would leave them."""
+        """Write the files of these snapshots (default: all) as a writer with this spacing would leave them."""
         self.folder.mkdir(exist_ok=True)
         for number in range(len(self.moments)) if numbers is None else numbers:
             self.write_one(number, reference_of(number, spacing))
@@ -148,7 +149,7 @@ class Made:
         ))  # fmt: skip
 
     def plain(self, number: int) -> Seen:
-        """Return the contents of a plain profile of that moment."""
+        """Return the contents of a plain profile of that snapshot."""
         now = self.moments[number]
         found: dict[Row, tuple[int, ...]] = {}
         for frames, values, labels in [*(row for some in stacks_of(now).values() for row in some), *mapped_rows(now)]:
@@ -174,7 +175,7 @@ def values_of(block: Block, count: int) -> tuple[int, int]:
 
 
 def _has_changed(stack: int, before: Moment, now: Moment) -> bool:
-    """Return True if the stack's values differ. A change of the period alone does not count, as writers ignore it."""
+    """Return True if the stack's values differ. A change in the period alone does not count: writers ignore it."""
     was = before.live.get(stack), before.allocated.get(stack)
     return was != (now.live[stack], now.allocated[stack])
 
@@ -242,12 +243,12 @@ def reference_of(number: int, spacing: int) -> int:
 
 
 def kept_of(count: int, spacing: int) -> list[int]:
-    """Return the numbers of the snapshots that remain out of ``count``."""
+    """Return the numbers of the snapshots that remain out of ``count`` snapshots."""
     return sorted({*range(0, count, spacing), count - 1})
 
 
 def seen_in(profile: Profile) -> Seen:
-    """Return the contents of a profile; each row must occur once."""
+    """Return the contents of a profile. Each row must occur only once."""
     found: Seen = {}
     for sample in profile.samples:
         key = profile.frames(sample.stack), sample.labels

@@ -1,4 +1,4 @@
-"""Print the stacks of the live blocks that `bytearray(size)` allocated, for each size, as [function, is Python]."""
+"""Prints the stacks of the live blocks that `bytearray(size)` allocated, for each size, as [function, is Python]."""
 
 import json
 

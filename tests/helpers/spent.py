@@ -27,13 +27,13 @@ burners.burn.restype = burners.burners_join.restype = None
 
 
 UNCOVERED_NS = 20_000_000
-"""A burst ends only when less CPU time than this is not yet sampled. See _is_covered."""
+"""A burst ends only when less CPU time than this is still unsampled. See _is_covered."""
 
 MORE_SECONDS = 5
-"""A burst is prolonged by at most this for that purpose."""
+"""The maximum time by which a burst is prolonged for that purpose."""
 
 _more = collections.Counter()
-"""How much longer than requested bursts took, by (session, function in their stack, thread)."""
+"""By how much bursts exceeded the requested time, keyed by (session, function in their stack, thread)."""
 
 
 def spend(seconds):
@@ -115,7 +115,7 @@ def seconds_in(profile, function, thread_id=None):
 
 
 def apart(profile):
-    """Return the tolerance in seconds at both ends of a burst. On a busy machine a thread is seldom running when the
+    """Return the tolerance in seconds at both ends of a burst. On a busy machine, a thread is rarely running when the
     kernel checks, so samples are further apart.
     """
     longest = max((sample.weight_ns / 1e9 for sample in profile.samples if sample.frames[0].file), default=0)
@@ -135,7 +135,7 @@ def check_total(profile, used):
 
 
 def in_threads(count, function, *arguments):
-    """Run the function in ``count`` Python threads at once."""
+    """Run the function in ``count`` Python threads at the same time."""
     threads = [threading.Thread(target=function, args=arguments) for _ in range(count)]
     for thread in threads:
         thread.start()
@@ -149,7 +149,7 @@ def drops():
 
 
 def drops_within():
-    """Return the drops, without one tick at the session's start and one at its end, when the engine is busy."""
+    """Return the drops. Ignore two ticks at most that found the engine busy, at the session's start and at its end."""
     found = {reason: count for reason, count in drops().items() if count > 0}
     if found.get("in_engine", 0) <= 2:
         found.pop("in_engine", None)
@@ -191,8 +191,8 @@ CALL_NUMBERS = {
 
 
 def refuse(name, error):
-    """Make the kernel fail this system call with the error from now on. If that is impossible, say so and end the
-    program.
+    """Make the kernel fail this system call with the error from now on. If that is impossible, print a message and end
+    the program.
     """
     load, equal, answer = 0x20, 0x15, 0x06
     allowed, refused = 0x7FFF0000, 0x00050000

@@ -1,14 +1,15 @@
-/* two_unwinders.c: preloaded, unwinds with the engine and with libunwind at the same moment and compares the stacks.
+/* two_unwinders.c: a library to preload that unwinds with the engine and with libunwind at the same point and compares
+ * the stacks.
  *
  *   malloc, calloc, realloc ──► libc's ──► every N-th call of a thread: compare
  *
  *   engine:    compare_busy │ compare │ malloc │ caller │ … │ main │ _start      equal from compare on, address by
  *   libunwind: compare_busy │ compare │ malloc │ caller │ … │ main │ _start      address, or different from there on
  *
- * Where they diverge, libgcc is consulted: which of the two next addresses does it find as well?
+ * Where the stacks diverge, libgcc is consulted: which of the two next addresses does it find as well?
  *
  * Memory:  static. libunwind is loaded by name: if preloaded, it would replace libgcc in the whole program.
- * Threads: one compares at a time; calls made during another thread's comparison are skipped.
+ * Threads: one thread compares at a time; calls made during another thread's comparison are skipped.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,7 +31,7 @@ void *__libc_realloc(void *old, size_t size);
 
 typedef struct stack {
     uintptr_t addresses[FRAMES_MAX];
-    size_t count, from; /* from: index of the common caller; count: not found */
+    size_t count, from; /* from: index of the common caller; equal to count if not found */
 } stack;
 
 typedef enum parting_kind {
@@ -47,12 +48,12 @@ static const char *const kind_names[PARTING_KINDS] = {"ours is truncated", "ours
                                                       "another address", "the common caller was not met"};
 static const char *const opinion_names[OPINIONS] = {"as ours", "as libunwind", "as neither"};
 
-/* One point at which stacks diverge. */
+/* A point at which stacks diverge. */
 typedef struct parting {
     parting_kind kind;
     third_opinion opinion;
-    uintptr_t after;        /* the last address that both have */
-    uintptr_t ours, theirs; /* the next address of the first such stack; 0: none */
+    uintptr_t after;        /* the last address that both stacks have */
+    uintptr_t ours, theirs; /* the next address in the first stack that diverges here; 0: none */
     uint64_t stacks, addresses;
 } parting;
 
@@ -190,7 +191,7 @@ static void count_call(void) {
     compare();
 }
 
-/* ---- Interposed ---- */
+/* ---- Interposed functions ---- */
 
 void *malloc(size_t size) {
     void *block = __libc_malloc(size);
@@ -210,9 +211,9 @@ void *realloc(void *old, size_t size) {
     return block;
 }
 
-/* ---- For the program ---- */
+/* ---- Functions that the program calls ---- */
 
-/* Starts the engine as users do and patches what is loaded. Returns NULL, or an error message. */
+/* Starts the engine as users do and patches everything that is loaded. Returns NULL, or an error message. */
 const char *two_unwinders_begin(const char *engine, const char *libunwind, unsigned interval) {
     void *ours_handle = dlopen(engine, RTLD_NOW | RTLD_LOCAL),
          *theirs_handle = dlopen(libunwind, RTLD_NOW | RTLD_LOCAL);
@@ -240,7 +241,7 @@ static void print_place(const char *title, uintptr_t address) {
         printf("  %s %#tx", title, address);
 }
 
-/* Prints one line of counts, then one line for each point where stacks diverged. */
+/* Prints one line of counts, then one line for each point at which stacks diverge. */
 void two_unwinders_end(void) {
     atomic_store(&every, 0);
     printf("%ju stacks, %ju addresses agree, %ju do not, %zu are different; %ju stacks end early in both, %ju passed "

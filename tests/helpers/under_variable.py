@@ -1,4 +1,4 @@
-"""Programs with SPPROF in their environment, and the same programs without it."""
+"""Runs programs with SPPROF in their environment, and the same programs without it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import spprof
 
 TIMEOUT_SECONDS = 600
 HOLDS = 'kept = [b"x" * 1_000_000 for _ in range(30)]\n'
-"""A program that is sampled: the chance of fewer than five samples is 1 in 10¹⁴."""
+"""A program that is certain to be sampled: the chance of fewer than five samples is 1 in 10¹⁴."""
 
 
 def plain_environment() -> dict[str, str]:
@@ -49,14 +49,14 @@ def run(
 
 
 def files(folder: Path) -> list[str]:
-    """Return the names of the profiles in order. No other file of ours, such as an unfinished one, may exist."""
+    """Return the sorted names of the profiles. No other file of ours, such as an unfinished one, may exist."""
     names = sorted(os.listdir(folder))
     assert not [name for name in names if name.startswith(".")], names
     return [name for name in names if ".pb.gz" in name]
 
 
 def environment(folder: Path, *start_up: str, python: str | Path = sys.executable) -> Path:
-    """Create an environment that finds our package through a path file and has our start-up line in files of these
+    """Create an environment that finds our package through a path file and has our start-up line in files with these
     names. Return its interpreter.
     """
     subprocess.run([str(python), "-m", "venv", "--without-pip", "--copies", str(folder)], check=True)

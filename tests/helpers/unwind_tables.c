@@ -1,4 +1,6 @@
-/* Prints rows of call frame tables as `readelf --debug-dump=frames-interp` does, so that the texts can be compared. */
+/* Prints rows of call frame tables as `readelf --debug-dump=frames-interp` does, so that the two outputs can be
+ * compared.
+ */
 #include "cfi.h"
 #include "eh_frame.h"
 
@@ -45,8 +47,8 @@ static int write_rule(const sp_cfi_rule *rule, const char *name, char *out) {
     return 0;
 }
 
-/* Writes "CFA=… register=… …", "none" where there is no function, or "unreadable". The return address column is
- * called ra. `start` and `end` receive the function's addresses. `out` holds 1 KiB. */
+/* Writes "CFA=… register=… …", "none" if there is no function at `pc`, or "unreadable". The return address column is
+ * called ra. `start` and `end` receive the function's addresses. `out` must hold 1 KiB. */
 void describe_row(const uint8_t *bytes, size_t length, size_t header, uintptr_t pc, uintptr_t *start, uintptr_t *end,
                   char *out) {
     sp_eh_image image = {.start = bytes, .end = bytes + length, .header = bytes + header};

@@ -1,4 +1,4 @@
-"""Read a file's call frame tables with the engine and with readelf.
+"""Reads a file's call frame tables with the engine and with readelf.
 
 python3 tests/helpers/unwind_tables.py FILE...        compares every row of the files
 """
@@ -33,7 +33,7 @@ Row = dict[str, str]  # "CFA" and registers by name
 class Function:
     start: int
     end: int
-    rows: dict[int, Row] = field(default_factory=dict)  # by the first address at which each applies
+    rows: dict[int, Row] = field(default_factory=dict)  # keyed by the first address where each applies
 
 
 def compile_reader(folder: Path) -> Path:
@@ -48,9 +48,9 @@ HEADING = re.compile(r"[0-9a-f]+ [0-9a-f]+ [0-9a-f]+ (?:CIE|FDE cie=([0-9a-f]+) 
 
 
 def functions_of_readelf(file: Path) -> list[Function]:
-    """Return the functions by address. A function without instructions has its CIE's row."""
+    """Return the functions by address. A function without instructions has the row of its CIE."""
     command = ["readelf", "--debug-dump=frames-interp", "--wide", str(file)]
-    # The exit status is ignored: it also reports separate debug information that was not found.
+    # The exit status is ignored, because readelf also reports separate debug information that was not found.
     text = subprocess.run(command, capture_output=True, encoding="utf-8", check=False).stdout
     text = text[text.index("Contents of the .eh_frame section") :].split("Contents of the .debug_frame section")[0]
     common: dict[int, dict[int, Row]] = {}
@@ -81,7 +81,7 @@ def rows_of_readelf(lines: list[str]) -> dict[int, Row]:
 
 
 class Tables:
-    """The tables of a file as the engine reads them from the segment that holds them."""
+    """The tables of a file as the engine reads them from the segment that contains them."""
 
     def __init__(self, reader: Path, file: Path) -> None:
         self._describe = ctypes.CDLL(str(reader)).describe_row
@@ -101,7 +101,7 @@ class Tables:
         self._bytes[self._header + TABLE_ENCODING] = OMITTED
 
     def row_at(self, address: int) -> tuple[Function, str]:
-        """Return the function, and the row as a text of words ``register=rule``."""
+        """Return the function, and its row as a text of words ``register=rule``."""
         start, end, text = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.create_string_buffer(1024)
         self._describe(
             self._bytes,
@@ -131,11 +131,11 @@ def segments_of(content: bytes) -> Iterator[Segment]:
         yield Segment(kind, offset, address, bytes_in_file)
 
 
-# ---- Both ----
+# ---- Engine and readelf ----
 
 
 def differences(tables: Tables, functions: list[Function]) -> list[str]:
-    """List where the engine disagrees at the first or last address of a row."""
+    """List differences between the engine and readelf at the first or last address of a row."""
     found = []
     for function in functions:
         starts = sorted(start for start in function.rows if start < function.end)
@@ -151,7 +151,7 @@ def differences(tables: Tables, functions: list[Function]) -> list[str]:
 
 
 def described_gaps(tables: Tables, functions: list[Function]) -> list[str]:
-    """List addresses between functions for which the engine returns a row, although there is none."""
+    """List addresses between functions for which the engine returns a row although there is none."""
     found = []
     for before, after in zip(functions, functions[1:]):
         for address in {before.end, after.start - 1} if before.end < after.start else set():

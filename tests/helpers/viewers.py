@@ -35,7 +35,7 @@ def output_of(*command: str | Path, cwd: Path | None = None, environment: dict[s
 
 
 def program(name: str, package: str) -> str:
-    """Return a program's path; skip the test if it is not installed."""
+    """Return a program's path. Skip the test if it is not installed."""
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is missing; on Debian and Ubuntu: apt-get install {package}")
@@ -43,7 +43,7 @@ def program(name: str, package: str) -> str:
 
 
 def browser_program() -> tuple[str, dict[str, str]]:
-    """Return a Chromium and its environment; skip the test if there is none."""
+    """Return a Chromium and its environment. Skip the test if there is none."""
     found = chromium.find()
     if found is None:
         pytest.skip("chromium is missing: make build/deps/chromium, or on Debian and Ubuntu: apt-get install chromium")
@@ -51,7 +51,7 @@ def browser_program() -> tuple[str, dict[str, str]]:
 
 
 def installed_packages() -> Path:
-    """Return the folder of the npm packages, which are installed once; skip the test if installation fails."""
+    """Return the folder of the npm packages, which are installed once. Skip the test if installation fails."""
     npm = program("npm", "npm")
     folder = ROOT / "build" / "viewers"
     wanted = "\n".join(PACKAGES)
@@ -68,7 +68,7 @@ def installed_packages() -> Path:
 
 
 def installed_nbconvert() -> Path:
-    """Install Jupyter's nbconvert once, in its own environment; skip the test if installation fails."""
+    """Install Jupyter's nbconvert once, in its own environment. Skip the test if installation fails."""
     folder = ROOT / "build" / "viewers" / "nbconvert"
     found, stamp = folder / "bin" / "jupyter-nbconvert", folder / "installed"
     if not stamp.exists() or stamp.read_text() != NBCONVERT:

@@ -1,4 +1,4 @@
-"""Programs whose complete stacks are known: compare the reported stacks with the expected ones.
+"""Runs programs whose complete stacks are known, and compares the reported stacks with the expected ones.
 
 A stack is a list of names, leaf to root (tests/specimens/whole_stacks/specimen.py). The names of the interpreter's C
 functions differ between versions, as the expectations describe. They also depend on what a compiler inlines, so on
@@ -23,7 +23,7 @@ VERSION = sys.version_info[:2]
 TRIED = {(3, 9, 18), (3, 10, 13), (3, 11, 7), (3, 12, 1), (3, 13, 0)}
 TRIED_COMPILER, TRIED_MACHINE = "GCC 12.2.0", "x86_64"
 
-# A block allocated by the extension, one by the plain library, and a call of the latter through ctypes.
+# A block allocated by the extension, one by the plain library, and a call of the plain library through ctypes.
 LEAF = ["extension_leaf()", "extension_allocate()"]
 CHAIN = ["chain_leaf()", "chain_middle()", "chain_outer()"]
 CTYPES = ["<libffi>", "<ctypes>"]
@@ -49,7 +49,7 @@ LIST_EXTEND = "_list_extend()" if VERSION >= (3, 13) else "list_extend()"
 
 
 def is_tried() -> bool:
-    """Return True if this interpreter's C functions are known here and it has their symbols."""
+    """Return True if this interpreter's C functions are listed here and the interpreter has its symbols."""
     shared = sysconfig.get_config_var("Py_ENABLE_SHARED")
     names = ("LIBDIR", "INSTSONAME") if shared else ("BINDIR", "PYTHON")
     interpreter = Path(*map(str, sysconfig.get_config_vars(*names)))

@@ -1,4 +1,4 @@
-"""Multi-process programs in which one process leaks at one line; does the output of ``spprof run`` point to it?"""
+"""Multi-process programs in which one process leaks at one line. Does ``spprof run``'s output point to that line?"""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ TRUTH_BYTES = 60_000_000
 """The bytes that ``leak.py`` keeps."""
 _DOOR = "{door}"
 _ASKED = 12
-"""Number of requests before and after the leaking one, so that other workers are busy too."""
+"""The number of requests before and after the leaking one, which keep other workers busy too."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One program. ``words``: its command after ``spprof run``; ``packages``: what it needs."""
+    """One program. ``words`` is its command after ``spprof run``; ``packages`` are the packages that it needs."""
 
     name: str
     words: tuple[str, ...]
@@ -41,7 +41,8 @@ class Case:
     options: tuple[str, ...] = ()
     """Options of ``spprof run``."""
     kind: str = "program"
-    """``program`` prints the pid and ends; a ``server`` receives HTTP requests; ``celery`` is used through a client."""
+    """A ``program`` prints the pid and ends; a ``server`` receives HTTP requests; ``celery`` is used through a client.
+    """
     ends_by: signal.Signals = signal.SIGTERM
     ends_the_leaker: bool = False
     """True if the signal goes to the leaking process, whose end makes the others end."""
@@ -80,13 +81,13 @@ OF_PACKAGES = [
     _gunicorn("-k", "gthread", "--threads", "2", "--preload"),
     Case("uvicorn --workers 2", ("uvicorn", "--workers", "2", "--fd", _DOOR, "--log-level", "warning", "web:asgi"),
          ("uvicorn",), kind="server"),
-    # At Ctrl-C its parent (subprocess.run) gives it a quarter of a second, then kills it.
+    # At Ctrl-C, its parent (subprocess.run) gives it a quarter of a second and then kills it.
     Case("Django runserver with its reloader", ("django_site.py", "runserver", "127.0.0.1:{port}"), ("django",),
          kind="server", ends_by=signal.SIGINT, ends_the_leaker=True),
     Case("celery prefork", _CELERY, ("celery",), kind="celery"),
     Case("loky", ("of_packages.py", "loky"), ("loky",)),
     Case("Dask LocalCluster", ("of_packages.py", "dask"), ("dask", "distributed")),
-    # Ray's workers end by _exit in C++, and no Python runs before it.
+    # Ray's workers end with _exit in C++, and no Python code runs before that.
     Case("Ray", ("of_packages.py", "ray"), ("ray",), options=("--every", "1")),
 ]  # fmt: skip
 """Programs that need packages; each set of packages gets its own environment."""
@@ -94,21 +95,21 @@ OF_PACKAGES = [
 
 @dataclass
 class Found:
-    """The final output of a run, and where it pointed."""
+    """The final output of a run, and the line that it points to."""
 
     case: Case
     pid: int
     said: str
     command: str
     rows: list[dict[str, object]]
-    """Rows of the command that the output names, as --json prints them."""
+    """Rows of the command that the output names, in the form that --json prints."""
     by_process: str
     is_found: bool
-    """True if the named file belongs to the leaking process and its first row is the leaking line."""
+    """True if the named file belongs to the leaking process and the file's first row is the leaking line."""
 
 
 def environment_with(folder: Path, packages: tuple[str, ...], python: str = sys.executable) -> Path:
-    """Create an environment with these packages and ours, added by path. Return its interpreter."""
+    """Create an environment with these packages, and with ours added by path. Return its interpreter."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     found = folder / "bin" / "python"
     pip = [str(found), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *packages]
@@ -121,7 +122,7 @@ def environment_with(folder: Path, packages: tuple[str, ...], python: str = sys.
 
 
 def find(case: Case, folder: Path, python: str | Path = sys.executable) -> Found:
-    """Run the program in a new folder, then run the command in the last lines of its output."""
+    """Run the program in a new folder, and then run the command in the last lines of its output."""
     folder.mkdir(parents=True)
     log = folder / "log"
     with log.open("w") as output:
@@ -166,8 +167,8 @@ def _run_to_its_end(case: Case, folder: Path, run: list[str], output: IO[str]) -
             stderr=output, text=True, timeout=TIMEOUT_SECONDS, check=True,
         )  # fmt: skip
         return int(finished.stdout.split()[-1])
-    # The socket listens already, so clients that connect before the server starts wait in it. Django binds the port
-    # itself.
+    # The socket is already listening, so clients that connect before the server starts wait in it. Django binds the
+    # port itself.
     with socket.create_server(("127.0.0.1", 0), backlog=128) as door:
         port = door.getsockname()[1]
         kept = [door.fileno()] if _DOOR in " ".join(words) else []
@@ -219,7 +220,7 @@ def _ask(port: int, path: str, server: subprocess.Popen[str]) -> int:
         except ConnectionRefusedError:
             if server.poll() is not None or time.monotonic() > ends:
                 raise
-            time.sleep(0.05)  # between two attempts to reach a server that binds its port itself
+            time.sleep(0.05)  # between two attempts to reach a server that binds its own port
             continue
         response = connection.getresponse()
         body = response.read()

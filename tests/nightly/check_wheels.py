@@ -1,4 +1,4 @@
-"""Inspect the wheels of build/wheels, install and run them in clean Debian releases, and write a table.
+"""Inspects the wheels of build/wheels, installs and runs them in clean Debian releases, and writes a table.
 
 python tests/nightly/check_wheels.py [RELEASE...]     default: all releases; if some are named, no table
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "helpers")]
-sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import cross  # noqa: E402
 import debian_root  # noqa: E402
 import dependencies  # noqa: E402
@@ -61,7 +61,7 @@ def must(is_true: object, fault: str) -> bool:
     return bool(is_true)
 
 
-# ---- What a wheel is
+# ---- Contents of a wheel
 
 
 def readelf(library: Path, *options: str) -> str:
@@ -75,7 +75,7 @@ def defined(library: Path) -> list[str]:
 
 
 def auditwheel(wheel: Path) -> str:
-    """Return auditwheel's verdict: the platform that the libraries fit."""
+    """Return auditwheel's verdict: the platform that the libraries are compatible with."""
     shown = subprocess.run(
         [ROOT / "build/venvs/wheels/bin/python", "-m", "auditwheel", "show", wheel],
         capture_output=True,
@@ -132,7 +132,7 @@ class Row:
     steps: dict[str, str] = field(default_factory=dict)
 
     def judge(self, step: str, ended: subprocess.CompletedProcess[str], *patterns: str) -> str:
-        """Print the output of a step. The step is good if it succeeded and its output matches all patterns."""
+        """Print the output of a step. The step passes if it succeeded and its output matches all patterns."""
         print(f"---- {self.machine} {self.system}: {step}\n{ended.stdout.rstrip()}", flush=True)
         good = ended.returncode == 0 and all(re.search(pattern, ended.stdout, re.M) for pattern in patterns)
         self.steps[step] = "yes" if good and self.steps.get(step, "yes") == "yes" else "NO"
@@ -149,7 +149,9 @@ LIBRARY = "from spprof import _engine; print(_engine.library_path())"
 
 
 def supply(folder: Path, version: str) -> None:
-    """Collect what is installed and run: all our wheels, from which pip chooses, numpy for the demo, and programs."""
+    """Collect everything that is installed and run: all our wheels, from which pip chooses, numpy for the demo, and
+    programs.
+    """
     numpy = ROOT / "build" / "roots" / f"numpy-{version}"
     if not numpy.exists():
         platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in (17, 27, 28)]

@@ -1,9 +1,9 @@
-"""Run gunicorn with a Flask application that leaks 1 MiB a minute amid 50 MB/s of churn, and check what grows.
+"""Runs gunicorn with a Flask application that leaks 1 MiB a minute amid 50 MB/s of churn, and checks what grows.
 
 python tests/nightly/growing_service.py [MINUTES [RATE_KB...]]     default: 10 minutes, 512 and 64, and a table
 
-The services run side by side. The table, tests/nightly/GROWING.md, has a row for each sampling interval. The pages stay
-in build/growing. The exit status is 1 if the leaking line is not the first that grows.
+The services run side by side. The table, tests/nightly/GROWING.md, has a row for each sampling interval. The pages are
+kept in build/growing. The exit status is 1 if the leaking line is not the first one that grows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "helpers"))
-sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import markdown_tables  # noqa: E402
 import workers  # noqa: E402
 
@@ -46,7 +46,7 @@ MiB a minute on one line, in blocks of 1 KiB, and allocates 50 MB/s that it free
 
 
 def ask(port: int, until: float, failures: list[str]) -> None:
-    """Send requests at an even pace."""
+    """Send requests at a steady pace."""
     due = time.monotonic()
     while due < until:
         time.sleep(max(due - time.monotonic(), 0))
@@ -61,7 +61,7 @@ def ask(port: int, until: float, failures: list[str]) -> None:
 
 
 def serve(python: Path, rate_kb: int, minutes: float, folder: Path, failures: list[str]) -> None:
-    """Run the service for this long; the series is in ``folder``."""
+    """Run the service for this many seconds, with the series in ``folder``."""
     variables = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "SPPROF")}
     variables.update(
         PYTHONPATH=str(APP), LEAK_A_SECOND=str(LEAK_A_SECOND), PYTHONWARNINGS="error::DeprecationWarning:os"
@@ -93,7 +93,7 @@ def mebibytes(count: float) -> str:
 
 
 def judged(python: Path, rate_kb: int, folder: Path) -> tuple[list[str], bool]:
-    """Return the row, and True if the leaking line is the first that grows, at the true rate."""
+    """Return the row, and True if the leaking line is the first one that grows and has the true rate."""
     series = folder / "series"
     told = json.loads(spprof(python, "growth", "--json", str(series)))
     worker = max(told["series"], key=lambda one: one["live_bytes"])

@@ -1,10 +1,10 @@
-"""Start ten thousand interpreters under ``spprof run``, and write a table of what they leave and what they cost.
+"""Starts ten thousand interpreters under ``spprof run``, and writes a table of what they leave and what they cost.
 
 python tests/nightly/many_children.py [COUNT]
 
-The table is tests/nightly/CHILDREN.md. Most are empty interpreters, which must leave no file; a quarter as many hold 8
-MB each, and the folder keeps some of their files. Then the folder is read. CPU time (user and system) is that of all
-processes. The exit status is 1 if an empty interpreter left a file, or if reading took more than two seconds.
+The table is tests/nightly/CHILDREN.md. Most of the interpreters are empty and must leave no file. A quarter as many
+hold 8 MB each, and the folder keeps some of their files. Then the folder is read. CPU time (user and system) is that of
+all processes. The exit status is 1 if an empty interpreter left a file, or if reading took more than two seconds.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Let a scraper that uses Prometheus's Go client library pull the heap of a small service.
+"""Lets a scraper that uses Prometheus's Go client library pull the heap of a small service.
 
 python tests/nightly/scrape_service.py [SECONDS [EVERY]]     default: 300 and 15, and a row of SCRAPES.md
 
-The service listens on TCP. After each answer its descriptors are counted and its memory is read. The exit status is 1
-if an answer is not a valid profile, or if the service has grown: if the minimum of descriptors in the last quarter of
-the answers exceeds the maximum of the first, or if the minimum of its memory in the last quarter exceeds the maximum of
-the second by more than GROWTH_MOST. The scraper, tests/nightly/scraper, is built by Go, which downloads the library.
+The service listens on TCP. After each answer, its descriptors are counted and its memory is read. The exit status is 1
+if an answer is not a valid profile, or if the service has grown. It has grown if the minimum number of descriptors in
+the last quarter of the answers exceeds the maximum in the first, or if its minimum memory in the last quarter exceeds
+the maximum in the second by more than GROWTH_MOST. The scraper, tests/nightly/scraper, is built by Go, which downloads
+the library.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def mebibytes(size: int) -> str:
 
 
 def scraped(seconds: float, every: float) -> tuple[list[dict[str, int]], int, str]:
-    """Return the figures after each answer, the scraper's status, and its complaints."""
+    """Return the figures after each answer, the scraper's status, and its error messages."""
     token = secrets.token_hex(16)
     scraper = built()
     seen: list[dict[str, int]] = []
@@ -104,14 +105,14 @@ def scraped(seconds: float, every: float) -> tuple[list[dict[str, int]], int, st
 
 
 def growth(seen: list[dict[str, int]], what: str, skipped: int) -> int:
-    """Return the minimum of the last quarter minus the maximum of the quarter that follows ``skipped`` others."""
+    """Return the minimum of the last quarter minus the maximum of the quarter after the first ``skipped`` quarters."""
     quarter = max(len(seen) // 4, 1)
     before, behind = seen[skipped * quarter : (skipped + 1) * quarter] or seen, seen[-quarter:]
     return min(one[what] for one in behind) - max(one[what] for one in before)
 
 
 def main() -> int:
-    """Return the exit status."""
+    """Run the service and the scraper, and return the exit status."""
     words = sys.argv[1:]
     seconds, every = float(words[0]) if words else 300.0, float(words[1]) if len(words) > 1 else 15.0
     seen, status, told = scraped(seconds, every)

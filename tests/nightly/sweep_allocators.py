@@ -1,5 +1,5 @@
-"""Let a program hold blocks and free half of them, under every malloc and PYTHONMALLOC, and write how the breakdown of
-its memory reports it.
+"""Lets a program hold blocks and free half of them, under every malloc and PYTHONMALLOC, and tabulates how the
+breakdown of its memory reports them.
 
 python tests/nightly/sweep_allocators.py [MALLOC...]     default: all mallocs; if some are named, no table
 
@@ -69,7 +69,7 @@ def grown(library: str, python_malloc: str, size: int, is_preloaded: bool) -> tu
 
 
 def judge(python_malloc: str, size: int, whole: dict[str, int], half: dict[str, int]) -> tuple[float, ...]:
-    """Return shares: unexplained with all blocks and with half of them, in use, freed."""
+    """Return four shares: unexplained with all blocks and with half of them, in use, and freed."""
     in_pools = python_malloc in POOLS and size < 512
     free = "pymalloc_free" if in_pools else "malloc_free"
     used = sum(whole.get(name, 0) for name in ("python_objects", "native_blocks", "rounding"))

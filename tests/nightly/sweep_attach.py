@@ -1,11 +1,11 @@
-"""Attach repeatedly to a program of eight threads, and write a table of what the program noticed.
+"""Attaches repeatedly to a program of eight threads, and writes a table of what the program noticed.
 
 python tests/nightly/sweep_attach.py [COUNT]
 
 The table is tests/nightly/ATTACH.md, with a row for each version of Python. The program allocates, imports, forks and
-waits in C on each of its threads (tests/specimens/attach/eight_threads.py). Each time it is a new process, attached at
-a random moment, half of the times briefly and half until its end. Its status and all of its output must be as without
-spprof, the file must exist, and nothing may take longer than a minute. The exit status is 1 otherwise.
+waits in C on each of its threads (tests/specimens/attach/eight_threads.py). Each attachment is to a new process, at a
+random time; half of them are brief and half last until the process ends. The status and all output must be the same as
+without spprof, the file must exist, and nothing may take longer than a minute. The exit status is 1 otherwise.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ PROGRAM = [sys.executable, "-W", "ignore", str(ROOT / "tests" / "specimens" / "a
 COUNT, SECONDS, SEED = 100, 60.0, 25
 KINDS = ("crashes", "hangs", "changed", "refused")
 CPYTHONS = "KeyError: '__import__'"
-"""CPython opens the script by an import, which fails if the main thread is in a function that has no builtins at that
-moment, such as the constructor of a named tuple, or the code that creates one. CPython reports it on stderr and
+"""CPython opens the script with an import. The import fails if the main thread is currently in a function that has no
+builtins, such as the constructor of a named tuple, or the code that creates one. CPython reports this on stderr and
 continues.
 """
 
@@ -51,7 +51,7 @@ times to stay.
 
 
 def once(path: Path, moment: float, *, stays: bool) -> dict[str, str]:
-    """Attach once and return what went wrong, by kind."""
+    """Attach once and return what went wrong, keyed by kind."""
     wrong = {}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(PROGRAM, text=True, **pipes) as program:  # type: ignore[call-overload]
@@ -80,7 +80,7 @@ _known: list[str] = []
 
 
 def expected() -> str:
-    """Return what the program prints after its first line without spprof."""
+    """Return what the program prints without spprof after its first line."""
     if not _known:
         _known.append(subprocess.run(PROGRAM, input="", capture_output=True, text=True, check=True).stdout)
     return _known[0].partition("\n")[2]

@@ -1,4 +1,4 @@
-"""End programs in every way, in every place, with every kind of output, with and without spprof, and write a table.
+"""Ends programs in every way, at every place, with every kind of output, with and without spprof, and writes a table.
 
 python tests/nightly/sweep_endings.py [ENDING...]     default: all endings; if some are named, no table
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "helpers"))
-sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import endings  # noqa: E402
 import markdown_tables  # noqa: E402
 
@@ -35,7 +35,7 @@ cell shows the complete files that were left; *says why* means that a line on st
 
 
 def cell(ending: str, place: str, output: str, folder: Path, plain: endings.Outcome) -> tuple[str, list[str]]:
-    """Return the table's cell, and what is wrong."""
+    """Return the table's cell and a list of what is wrong."""
     profiled = endings.run(folder / output, place, ending, output, with_us=True)
     wrong = endings.faults(place, ending, output, plain, profiled)
     files = len(profiled.files)

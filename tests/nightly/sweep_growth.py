@@ -1,5 +1,5 @@
-"""Judge thousands of programs of each kind with ``spprof.analysis.growth``: how many steady ones are called growing,
-how many samples of a leak are needed to find it, and how often the interval of the rate contains the truth.
+"""Judges thousands of programs of each kind with ``spprof.analysis.growth``: how many steady ones are called growing,
+how many samples of a leak are needed to find it, and how often the interval of the rate contains the true value.
 
     python tests/nightly/sweep_growth.py [KIND...]       into tests/nightly/GROWTH.md, if all kinds are run
 
@@ -37,7 +37,9 @@ LRU_SAMPLES = (8.0, 20.0, 50.0)
 LEAKED = (10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 24.0, 32.0)
 EVERY, KEEP = 10.0, 60
 LASTS = (595.0, 625.0, 1195.0, 3000.0)
-"""Lengths of the series at their end: of snapshots every 10 s they have kept 60, 32, 60 and 38."""
+"""The lengths of the series, in seconds. With a snapshot every 10 s, 60, 32, 60 and 38 snapshots are still kept at the
+end.
+"""
 
 STEADY = ["steady", "steady, long-lived", "FIFO", "FIFO, new", "random eviction", "random eviction, new"]
 STEADY += ["LRU", "LRU, new", "daily wave"]
@@ -67,12 +69,12 @@ have blocks of 48 KiB. Steady programs have 5 to 150 live samples.
 
 
 def ideal_told() -> float:
-    """Return the samples of a leak that a test needs if the only unknown is which of the two programs it sees."""
+    """Return how many samples of a leak a test needs if the only unknown is which of the two programs it is given."""
     return math.log(POWER / ALARMS_MOST) / (1.0 - growth._LATE)
 
 
 def ideal_untold() -> float:
-    """Return the samples that a test needs if it also does not know how many to expect."""
+    """Return how many samples a test needs if it also does not know how many to expect."""
 
     def power(mean: float) -> float:
         chances = [math.exp(-mean + number * math.log(mean) - math.lgamma(number + 1)) for number in range(200)]
@@ -88,7 +90,7 @@ def ideal_untold() -> float:
 
 
 def run(kind: str, number: int) -> list[dict[str, Any]]:
-    """Return for each run its verdict, its samples, and where the true rate was relative to its interval."""
+    """For each run, return its verdict, its samples, and the position of the true rate relative to the interval."""
     rng = np.random.default_rng([ord(letter) for letter in kind] + [number])
     times = growing_sites.thinned(LASTS[number % len(LASTS)], EVERY, KEEP)
     if kind.startswith("LRU"):
@@ -115,7 +117,7 @@ def run(kind: str, number: int) -> list[dict[str, Any]]:
 
 
 def runs_of(kind: str) -> list[dict[str, Any]]:
-    """Return all batches of a kind, including those that were run before."""
+    """Return all batches of a kind, including those from earlier sweeps."""
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:12]
     folder = KEPT / digest
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +162,7 @@ def kind_line(kind: str, rows: list[dict[str, Any]]) -> str:
 
 
 def powers(rows: list[dict[str, Any]]) -> dict[float, float]:
-    """Return the share called growing, by the number of expected samples."""
+    """Return the share of runs called growing, keyed by the number of expected samples."""
     of: dict[float, list[bool]] = {}
     for row in rows:
         of.setdefault(row["expected"], []).append(row["verdict"] == "growing")
@@ -168,7 +170,7 @@ def powers(rows: list[dict[str, Any]]) -> dict[float, float]:
 
 
 def needed(power: dict[float, float]) -> float:
-    """Return the number of samples from which on 90 % are found."""
+    """Return the number of samples from which on 90 % of the leaks are found."""
     enough = math.inf
     for expected in sorted(power, reverse=True):
         if power[expected] < POWER:

@@ -1,10 +1,10 @@
-"""Let libraries hold memory, and write how much of it we report as resident, and where, next to their own counts.
+"""Lets libraries hold memory, and tabulates how much of it we report as resident, and where, next to their own counts.
 
 python tests/nightly/sweep_mapped.py [PROGRAM...]     default: all programs; if some are named, no table
 
 The packages are installed into the suite's own environment. The table, tests/nightly/MAPPED.md, is for the Python that
-runs this. The exit status is 1 if a number is more than 5 % off, or if a twentieth of the memory has no line and no
-thread.
+runs this. The exit status is 1 if a number is more than 5 % off, or if a twentieth of the memory has neither a line nor
+a thread.
 """
 
 from __future__ import annotations

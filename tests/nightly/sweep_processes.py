@@ -1,5 +1,4 @@
-"""Run multi-process programs in which one process leaks, and write a table of where the output of ``spprof run``
-pointed.
+"""Runs multi-process programs in which one process leaks, and tabulates where the output of ``spprof run`` points.
 
 python tests/nightly/sweep_processes.py [CASE...]     default: all cases; if parts of names are given, no table
 
@@ -86,7 +85,7 @@ def rows_of(cases: list[workers.Case], folder: Path) -> tuple[list[list[str]], i
 
 
 def parts() -> dict[str, str]:
-    """Return the table's parts by Python version: "3.11"."""
+    """Return the table's parts, keyed by Python version ("3.11")."""
     if not TABLE.exists():
         return {}
     text = TABLE.read_text(encoding="utf-8")

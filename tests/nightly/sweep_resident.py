@@ -1,10 +1,10 @@
-"""Break down the memory of real programs, and write a table of the parts next to the allocators' own figures.
+"""Breaks down the memory of real programs, and writes a table of the parts next to the allocators' own figures.
 
 python tests/nightly/sweep_resident.py [PROGRAM...]     default: all programs; if some are named, no table
 
 The packages are installed into the suite's own environment. The table, tests/nightly/RESIDENT.md, is for the Python
-that runs this. The exit status is 1 if more than 5 % of a program's growth is unexplained, or if the memory that
-allocators keep free is more than 5 % off.
+that runs this. The exit status is 1 if more than 5 % of a program's growth is unexplained, or if the free memory that
+allocators keep is more than 5 % off.
 """
 
 from __future__ import annotations

@@ -69,11 +69,11 @@ def browser() -> Iterator[chromium.Chromium]:
 
 @pytest.fixture
 def show(browser: chromium.Chromium, tmp_path: Path) -> Iterator[Shown]:
-    """Shows reports. Whatever a test does, the page must report no error and request nothing from a network."""
+    """Shows reports. In every test, the page must report no error and request nothing from a network."""
     from pages import Shown
 
     shown = Shown(browser, tmp_path / "x.html")
     yield shown
-    assert [line for line in shown.tab.complaints() if "willReadFrequently" not in line] == []  # our own reads
+    assert [line for line in shown.tab.complaints() if "willReadFrequently" not in line] == []  # by our own reads
     assert {address.partition("#")[0] for address in shown.tab.requests()} == {f"file://{shown.path}"}
     shown.tab.close()

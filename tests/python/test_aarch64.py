@@ -24,7 +24,7 @@ USUAL = "-std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE".split()
 INCLUDED = ("include", "src/base", "src/core", "src/core/unwind", "src/core/unwind/aarch64")
 ENGINE_HEADERS = [f"-iquote{ROOT / folder}" for folder in INCLUDED]
 
-# specimens.c is compiled once for each; the names are those in specimen_sets.c.
+# specimens.c is compiled once for each set; the names are those in specimen_sets.c.
 NO_TABLES = "-fno-asynchronous-unwind-tables -fno-unwind-tables"
 SETS = {
     "usual": "",
@@ -46,7 +46,7 @@ WITH_ENGINE = ["test_chains", "test_signals", "test_instructions", "test_rules",
 
 @dataclass(frozen=True)
 class Build:
-    """The engine, and objects of tests/aarch64 by name."""
+    """The engine's build, and objects of tests/aarch64 by name."""
 
     tools: Toolchain
     engine: Path
@@ -90,7 +90,7 @@ def build(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 
 def check_tap(printed: str, name: str) -> None:
-    """Check that every test of the program ran to its end."""
+    """Check that the program ran all of its tests."""
     expected = re.findall(r"^    RUN\((\w+)\);", (SOURCES / f"{name}.c").read_text(), re.MULTILINE)
     assert expected
     assert re.findall(r"^ok (\w+)$", printed, re.MULTILINE) == expected
@@ -111,8 +111,8 @@ def test_rules_of_32_bits_say_what_their_rows_say(build: Build) -> None:
 
 
 def test_linkage_between_guarded_pages_is_followed(build: Build) -> None:
-    """Entries of a guarded linkage table begin with another instruction. The program's own entry point is not a valid
-    branch target, so the emulated processor has no branch target identification.
+    """In a guarded linkage table, entries begin with a different instruction. The program's own entry point is not a
+    valid branch target, so the emulated processor has no branch target identification.
     """
     program = build.link_with_engine("test_instructions", "-no-pie", "-Wl,-z,force-bti")
     check_tap(build.tools.run(program, cpu="plain"), "test_instructions")
@@ -128,8 +128,8 @@ def library(build: Build) -> Path:
 
 @pytest.fixture(scope="module")
 def guarded_library(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every function signs its return address, and is branched to at its first instruction or not at all. Code that the
-    compiler would add does not comply, so it is left out.
+    """Build a library in which every function signs its return address and can only be branched to at its first
+    instruction. Code that the compiler would add does not comply, so it is left out.
     """
     folder = tmp_path_factory.mktemp("guarded")
     engine = tools.build(folder / "engine", "-Dc_args=-mbranch-protection=standard -mno-outline-atomics")
@@ -177,19 +177,19 @@ def test_a_running_program_is_patched(
 
 # ---- The ordinary C tests ----
 
-# Tests that involve addresses, registers, tables and atomic words; the others would take minutes and prove little.
+# Tests that involve addresses, registers, tables and atomic words. The others would take minutes and prove little.
 C_TESTS = """
     test_base test_cfi test_dwarf_reader test_eh_entries test_eh_frame test_expression test_last_walk test_memory
     test_merge test_other_allocator test_rule test_rule_cache test_scratch test_stack_table test_unwind
     test_unwind_signals test_weight
 """
-# The emulator's version 7.2 places a mapping elsewhere if a program requests one address or none.
+# Version 7.2 of the emulator does not place mappings where the kernel would, even if a program requests an address.
 NOT_EMULATED = "test_a_coroutine_below_the_threads_data_is_not_taken_for_its_stack"
 
 
 @pytest.fixture(scope="module")
 def c_tests(build: Build) -> Path:
-    """The engine's build, with its tests."""
+    """The engine's build folder, including its tests."""
     cmocka = unpack("aarch64-cmocka", "libcmocka-dev:arm64 libcmocka0:arm64")
     build.tools.extend(build.engine, "-Dtests=true", f"-Dcmocka_prefix={cmocka / 'usr'}")
     return build.engine
@@ -220,7 +220,7 @@ PYTHON_PACKAGES = """
 
 
 def debian_python() -> str:
-    """Return the version of Python in the packages."""
+    """Return the version of Python in the Debian packages."""
     python = Path("/usr/bin/python3")
     if not python.exists():
         pytest.skip(f"the version of the distribution's Python is unknown: there is no {python}")

@@ -1,4 +1,4 @@
-"""Compares native stacks with libunwind's, taken at the same moment in programs that allocate (two_unwinders.c).
+"""Compares native stacks with those that libunwind finds at the same point in programs that allocate (two_unwinders.c).
 
 libunwind comes from build/deps, where `make` unpacks it, or from the system. Only tests use it.
 """
@@ -28,7 +28,7 @@ class Comparison(NamedTuple):
     agreed: int
     parted: int
     different: int
-    """Return addresses, each counted once."""
+    """Number of return addresses, each counted once."""
     report: str
 
     @property

@@ -64,7 +64,7 @@ def test_the_oldest_and_the_median_byte() -> None:
 
 @pytest.fixture
 def heap(tmp_path: Path) -> Path:
-    """A cache of 3 MiB, 2 of them 20 minutes old, and a request of 1 MiB that started just now."""
+    """A cache of 3 MiB, 2 of which are 20 minutes old, and a request of 1 MiB that has just started."""
     made = NaiveHeap({1: (CACHE,), 2: (REQUEST,)})
     for stack_id, age in ((1, 1200), (1, 1201), (1, 3), (2, 0)):
         made.add(MIB, 4096, stack_id).time_ns = NOW - age * SECOND

@@ -1,4 +1,4 @@
-"""Whatever allocates below, and whatever other hooks exist: each block is counted once and its free is seen."""
+"""Under any allocator and with any other hooks, each block is counted once and its free is seen."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ EVERY_ALLOCATOR_AND_MODE = pytest.mark.parametrize(
         for native in ("off", "patch", "preload")
     ],
 )
-"""Where all Pythons behave alike, only the first runs everything; the others run a few."""
+"""If all Pythons behave alike, only the first one runs every case; the others run a few."""
 TIMES = 6.5
-"""Permitted error of an estimate in standard errors: a false alarm in 10¹⁰ for each number."""
+"""Permitted error of an estimate, in standard errors: one false alarm in 10¹⁰ for each number."""
 DEBUG_BYTES_MAX = 64
-"""The most that a debug layer adds to a block that its pool passes on; malloc's hook counts the larger size."""
+"""Maximum number of bytes that a debug layer adds to a block that its pool passes on; malloc's hook counts the larger
+size.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +46,14 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 CALL_BYTES_MAX = 4096
-"""What ctypes itself allocates for one call, on the same line."""
+"""Maximum number of bytes that ctypes itself allocates for one call, on the same line."""
 
 EXACT = [(1000, 512), (1000, 513), (100, 5000), (10, 300_000)]  # count, size
 SAMPLED = [(20_000, 100), (5_000, 505), (5_000, 600)]  # a debug layer makes 505 bytes too large for the pool
 
 
 def run(child: Child, program: Path, native: str, *words: str, environment: dict[str, str] | None = None) -> str:
-    """Run the program, whose first argument is this mode."""
+    """Run the program with this mode as its first argument."""
     return child.run(program, native, *words, preload=native == "preload", environment=environment)
 
 
@@ -92,7 +94,7 @@ def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], alloca
             assert half_objects == near(count / 2, rel=math.sqrt(2) * error + added / size), where
             assert size * (1 - error) <= held / count <= (size + added) * (1 + error), where
             assert size * (1 - error * math.sqrt(2)) <= half / count * 2, where
-            # Totals are kept in 1/256 byte, rounded for each sample.
+            # Totals are kept in units of 1/256 byte and rounded for each sample.
             assert held * (1 - 1e-5) <= ever <= held + CALL_BYTES_MAX * (1 + 5 * rate_kb), where
             if not rate_kb:
                 assert (held_objects, half_objects) == (count, count / 2), where
@@ -103,8 +105,8 @@ def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], alloca
 
 @BRIEF_MODES
 def test_a_block_that_moves_is_the_same_block(child: Child, blocks: dict[str, str], native: str) -> None:
-    """With every allocation sampled, there is one entry with the latest size, whichever side of the pool's limit it was
-    and is on.
+    """If every allocation is sampled, a reallocated block has one entry with its latest size, on whichever side of the
+    pool's limit the old and new sizes are.
     """
     run(child, specimen("allocators/grown_and_shrunk"), native, environment={**blocks, "PYTHONMALLOC": ""})
 
@@ -127,7 +129,7 @@ def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], a
         "STEPS": json.dumps(STEPS),
     }
     results = json.loads(run(child, specimen("allocators/small_reallocs"), native, environment=environment))
-    # A debug layer adds to blocks that no pool keeps.
+    # A debug layer enlarges blocks that no pool keeps.
     added = DEBUG_BYTES_MAX if allocator == "malloc_debug" else 0
     odds = [math.exp(-size / 1024) / -math.expm1(-size / 1024) for size in STEPS]
     for allocated, allocated_objects, held, held_objects in results:
@@ -176,7 +178,7 @@ def test_a_displaced_hook_is_found_put_back_and_counted(child: Child, blocks: di
 
 @pytest.mark.parametrize("native", ["patch", "preload"])
 def test_the_malloc_level_cannot_be_displaced(child: Child, blocks: dict[str, str], native: str) -> None:
-    """Only the two pools' hooks can be displaced: RAW needs none."""
+    """Only the two pools' hooks can be displaced: the RAW domain needs no hook."""
     run(child, specimen("allocators/displaced"), native, "2", environment={**blocks, "PYTHONMALLOC": ""})
 
 
@@ -211,7 +213,7 @@ def test_pythons_own_tests_end_as_without_us(child: Child, native: str) -> None:
 
 
 def test_what_debugmallocstats_leaves_out_is_back_after_stop(child: Child) -> None:
-    """docs/contracts/python-api.md names the remedy."""
+    """docs/contracts/python-api.md describes the remedy."""
     program = "import sys, spprof.memprof as m; m.start(); {}; sys._debugmallocstats()"
     shown = ["Small block threshold" in child.attempt(program.format(then)).stderr for then in ("m.stop()", "0")]
     assert shown == [True, False]

@@ -1,5 +1,5 @@
-"""The contract of `spprof.memprof`, on the real engine. Each program samples every allocation unless chance is the
-point.
+"""The contract of `spprof.memprof`, tested on the real engine. Each program samples every allocation, except in tests
+of random sampling.
 
 Allocations are identified by characteristic sizes; asked_for.py computes how many bytes a bytearray requests.
 """
@@ -253,7 +253,9 @@ assert snapshot.sampling_rate_bytes == memprof.get_stats().sampling_rate_bytes =
 
 
 def test_the_estimate_of_a_known_heap_lies_in_its_interval(child: Child):
-    """4000 blocks of 4 KiB, a sample every 16 KiB: about 900 samples; seeded, so it cannot fail by chance."""
+    """Allocate 4000 blocks of 4 KiB and sample every 16 KiB, which yields about 900 samples. The seed is fixed, so the
+    test cannot fail by chance.
+    """
     child.run(specimen("api/the_estimate_of_a_known_heap_lies_in_its_interval"))
 
 
@@ -346,4 +348,4 @@ INTERNAL = (
     "site_totals",
     "to_pprof",
 )
-"""Shared by the package's own modules."""
+"""Names that the package's own modules share."""

@@ -1,4 +1,4 @@
-"""spprof attach: into a running program, which must not notice it."""
+"""`spprof attach` profiles a running program without affecting it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NOBODY = 65534
 
 @contextmanager
 def program(*words: str, environment: dict[str, str] | None = None, **how: int) -> Iterator[subprocess.Popen[str]]:
-    """Yield a program that has started. At the end of the block its input ends, and it must then exit with 0 and no
-    output.
+    """Yield a program that has started. When the block ends, the program's input is closed, and it must then exit with
+    0 and no output.
     """
     variables = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "SPPROF")}
     variables.update(environment or {})
@@ -45,7 +45,7 @@ def program(*words: str, environment: dict[str, str] | None = None, **how: int) 
 
 
 def folders(pid: int) -> list[str]:
-    """Return what remains of an attachment."""
+    """Return the folders of attachments to this process."""
     return [name for name in os.listdir(attach_script.PLACE) if name.startswith(f"spprof-attach.{pid}.")]
 
 
@@ -274,7 +274,7 @@ def test_a_script_that_is_late_removes_itself_and_an_early_one_decides(
 
 
 def run_and_wait(source: str) -> None:
-    """Run the script, and wait for the interrupt that arrives when it is left."""
+    """Run the script and wait for the interrupt that arrives when the script is left."""
     exec(compile(source, "script.py", "exec"), {})
     while True:
         time.sleep(0.01)

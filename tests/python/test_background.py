@@ -1,4 +1,6 @@
-"""Background work: one thread created in C, which does not exist during a fork, nor without jobs."""
+"""Background work runs on one thread, which is created in C. The thread does not exist during a fork or while there are
+no jobs.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +133,7 @@ def test_two_who_stop_it_and_one_who_starts_it_agree():
 
 
 def test_its_end_is_not_the_programs(child: Child):
-    """Work in progress when the interpreter ends is waited for."""
+    """At interpreter shutdown, work in progress is waited for."""
     program = (
         "import threading\n"
         "from spprof.serve import background\n"

@@ -1,4 +1,4 @@
-"""bench/peers, the harness that compares spprof with other profilers: its sums and tables, and a run of everything."""
+"""Tests bench/peers, the harness that compares spprof with other profilers: its sums and tables, and a complete run."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_mean_is_of_the_medians_of_processes() -> None:
 
 
 def test_an_interval_widens_with_what_processes_differ_by() -> None:
-    """Rounds within a process cannot show the effect of its memory layout."""
+    """Rounds within one process cannot show the effect of the process's memory layout."""
     chance = random.Random(1)
     alike = intervals.bootstrap([noisy(chance, 1.0) for _ in range(8)])
     apart = intervals.bootstrap([noisy(chance, shift) for shift in (0.96, 0.98, 1.0, 1.0, 1.0, 1.02, 1.04)])
@@ -156,7 +156,7 @@ def test_a_line_that_was_cut_off_costs_nothing_else(tmp_path: Path) -> None:
     assert [found.workload for found in Kept(tmp_path, "part", {}).units()] == ["one", "two"]
 
 
-# ---- What is made of slices
+# ---- Sums of slices
 
 
 def slices(*cpu: int) -> list[list[int]]:
@@ -228,7 +228,7 @@ def test_steady_loads_are_in_percent_of_a_core_beside_the_bars(tmp_path: Path) -
     basis = derived.Basis({"patched": 20, "preloaded": 20, "empty preload": 10}, {"patched": 5, "preloaded": 5}, 0.1, 2)
     kept.add(unit(derived.NAME, 0, **{derived.NAME: basis._asdict()}))
     text = steady.STEADY_PART.table(asked)
-    # 100 000 calls a second of 20 instructions of 0.1 ns, and 190.7 samples a second of 2 µs
+    # 100 000 calls per second at 20 instructions of 0.1 ns, and 190.7 samples per second at 2 µs
     assert f"| {OURS} | +0.100 (0.100 – 0.100) | 0.058 | +0.100 (0.100 – 0.100) | 0.238 |" in text
     assert "0.05 % at 1024 KiB: missed by spprof 1024, patched: +0.100 (0.100 – 0.100), at most 0.05." in text
     assert "at most 0.3 % beyond an empty preload: all hold." in text
@@ -276,7 +276,7 @@ def test_lines_of_another_benchmark_become_rows() -> None:
 
 @pytest.fixture
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No load here needs compiled files."""
+    """No load in these tests needs compiled files."""
     monkeypatch.setattr(variants, "_compiled", variants.Compiled("none", "none", "none", "none"))
 
 
@@ -470,7 +470,7 @@ def test_an_axis_has_round_steps_and_zero(values: list[float], step: float) -> N
 @pytest.mark.packaging
 @pytest.mark.nightly
 def test_everything_runs() -> None:
-    """Its figures are meaningless: two workloads of each part, two rounds each."""
+    """The figures of this run are meaningless: two workloads from each part, two rounds each."""
     asked = ["make", "bench-peers", f"PYTHON={sys.executable}", "QUICK=1", "AGAIN=1"]
     ran = subprocess.run(asked, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]

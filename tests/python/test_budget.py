@@ -1,4 +1,4 @@
-"""A budget for samples: they become rarer, estimates remain correct, and reports state the longest interval."""
+"""With a budget, samples become rarer, estimates remain correct, and reports state the longest interval."""
 
 from __future__ import annotations
 

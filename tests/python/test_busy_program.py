@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long  # independent of the Python version
 def test_walking_at_every_allocation_of_a_busy_program_is_safe_until_its_very_end(
     child: Child, allocator: str, preload: bool
 ) -> None:
-    """With a daemon thread that is still running when the interpreter is finalized."""
+    """The program has a daemon thread that is still running when the interpreter is finalized."""
     told = child.run(
         specimen("busy_program/walking_at_every_allocation_of_a_busy_program_is_safe_until_its_very_end"),
         preload=preload,

@@ -1,5 +1,5 @@
-"""How ``spprof run`` treats its program's processes: which leave files, what is reported about those that do not, and
-that the program sees them start and end as without it.
+"""How ``spprof run`` treats its program's child processes: which of them leave files, and what is reported about those
+that do not. The program sees them start and end just as it would without spprof.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def run(
 
 
 def starts(folder: Path, way: str, *options: str) -> tuple[list[str], str]:
-    """Run the program that starts others in this ``way``, and return the files and the messages. It must end and print
-    as without spprof.
+    """Run the program that starts others in this ``way``, and return the files and the messages. Check that it ends and
+    prints just as it would without spprof.
     """
     plain = subprocess.run(
         [sys.executable, str(STARTS), way], cwd=folder, env=plain_environment(), stdin=subprocess.DEVNULL,
@@ -71,11 +71,11 @@ WAYS = {
     "terminated spawn": 1,
     "killed": 1,
 }
-"""The number of files for each way to start a program."""
+"""The expected number of files for each way to start a program."""
 
 
 _QUICK = ("fork", "subprocess", "spawn", "exec twice", "statuses", "terminated spawn")
-"""Those that every Python runs in .ci/run."""
+"""The ways that .ci/run tests on every Python."""
 
 
 @pytest.mark.parametrize("way", [way if way in _QUICK else pytest.param(way, marks=pytest.mark.long) for way in WAYS])
@@ -184,7 +184,7 @@ def test_children_of_another_user_write_where_they_may(is_writable: bool):
 
 @pytest.mark.parametrize("how", ["fork", "start", "SPPROF"])
 def test_a_file_of_another_process_with_the_same_pid_stays(tmp_path: Path, how: str):
-    """As from another container that writes into the same folder: it may appear while this process runs."""
+    """A process in another container may write into the same folder while this process is running."""
     program = specimen("every_process/same_name")
     if how == "SPPROF":
         finished = run_alone(tmp_path, program, "heap,cpu=1,out=a.pb.gz", how)
@@ -215,7 +215,7 @@ def test_a_script_as_a_program_is_named_as_it_was_started(tmp_path: Path):
 
 @pytest.mark.parametrize("how", ["exec", "start"])
 def test_a_program_that_closes_all_descriptors_gets_none_of_its_own_changed(tmp_path: Path, how: str):
-    """The programs that it starts then cannot report that they are profiled, and no message mentions them."""
+    """Programs that such a program starts cannot report that they are profiled, and no message mentions them."""
     finished = run(tmp_path, str(specimen("every_process/closes")), how, options=("--children-min-samples", "100"))
     assert (finished.returncode, finished.stdout) == (0, "0\n"), finished.stderr
     assert "not profiled" not in finished.stderr

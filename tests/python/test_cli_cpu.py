@@ -1,4 +1,4 @@
-"""``spprof run --cpu``: a second file, of CPU time."""
+"""``spprof run --cpu`` writes a second file, with the CPU profile."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_cpu_time_goes_to_a_second_file_with_the_lines_of_the_program_and_no_oth
     assert ("busy", "work", "<module>") in cpu_stacks(profile)
     files = {frame.file for location in profile.locations for frame in location.frames if frame.is_python}
     assert not [file for file in files if "/spprof/" in file]
-    # The bytearray object is another block of 56 bytes. If it happens to be sampled, it represents half a megabyte.
+    # The bytearray object is a separate block of 56 bytes. If it happens to be sampled, it represents half a megabyte.
     assert any(BYTES < value < 1.2 * BYTES for value in place.sites().values())
     lines = [line for line in ours.stderr.splitlines() if line.startswith("spprof: ")]
     assert lines[0].startswith("spprof: live at the end: ")
@@ -49,7 +49,9 @@ def test_cpu_time_goes_to_a_second_file_with_the_lines_of_the_program_and_no_oth
 
 
 def test_what_writing_the_heap_uses_is_not_taken_for_the_programs(place: Place):
-    """Otherwise the time of short threads would be negative."""
+    """If the CPU time spent on writing the heap profile were not subtracted, the time of short threads would be
+    negative.
+    """
     place.write("""
         import threading, time
         def use():
@@ -63,7 +65,7 @@ def test_what_writing_the_heap_uses_is_not_taken_for_the_programs(place: Place):
         """)
     place.run("program.py", options=("--cpu", "1000", "--rate-kb", "0"))
     profile = place.profile("out.cpu.pb.gz")
-    of_threads = ("<threads too short to sample>", "_bootstrap")  # one that is sampled represents the others
+    of_threads = ("<threads too short to sample>", "_bootstrap")  # a sampled thread represents the others
     rest = [s.values[1] for s in profile.samples if profile.frames(s.stack)[-1].function.endswith(of_threads)]
     assert sum(rest) >= 15 * 5_000_000
     short = profile.note("short_threads")

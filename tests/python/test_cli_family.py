@@ -1,5 +1,5 @@
-"""The final messages of a run about its other processes: the files, largest first; which processes left none, and why;
-which Python programs were started and not profiled.
+"""The final messages of a run about the processes that its program started: their files, largest first; which processes
+left no file, and why; which Python programs were started but not profiled.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def test_programs_that_joined_are_not_told_as_left_out():
         Process(8, WROTE, 1 << 20, "python -m app", 7, "/x/b.8.pb.gz"),
         Process(9, HELPER, 0, "python gunicorn -w", 7, "/x/b.9.pb.gz"),
         Process(7, RUNS, 0, "python x.py", 6, "/x/b.7.pb.gz"),  # became another program itself
-        Process(10, IDLE, 0, "python -m app", 5, "/x/b.10.pb.gz"),  # belongs to another one
+        Process(10, IDLE, 0, "python -m app", 5, "/x/b.10.pb.gz"),  # belongs to another program
     ]
     said = told(*started, *joined)
     assert "    1.0 MiB  /x/b.8.pb.gz" in said
@@ -156,7 +156,7 @@ def test_a_script_of_python_is_known_by_its_first_line(tmp_path: Path):
         script.write_text(f"{first}\n")
         assert family._told_python(script, [name]) == expected
     os.mkfifo(tmp_path / "fifo")
-    assert family._told_python(tmp_path / "fifo", ["fifo"]) is None  # and nothing waits
+    assert family._told_python(tmp_path / "fifo", ["fifo"]) is None  # reading the FIFO does not block
 
 
 def test_a_run_ends_with_its_processes(tmp_path: Path):
@@ -182,7 +182,7 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     became = "replaced itself with another program before anything was sampled"
     too_few = "fewer than 5 samples of their own (--children-min-samples)"
     for name, why in (("killed", ended), ("became", became), ("idle", too_few)):
-        # With a small chance these sample enough allocations to leave a file; others may leave none.
+        # There is a small chance that these sample enough allocations to leave a file; others may leave none.
         reason = next((line for line in said if f"wrote no file: {why} (" in line), "")
         assert (pids[name] in reason) is (name not in files)
     assert said[-2] == "2 Python programs were started but not profiled: python -S -c pass (2 times)"

@@ -1,4 +1,4 @@
-"""``spprof run``: the file exists whatever the program does, and its contents are correct."""
+"""``spprof run`` writes a file, however the program ends, and its contents are correct."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ def test_every_leaves_a_file_whatever_happens(place: Place, end: str, status: in
 
 
 def obey_interrupts() -> None:
-    """A shell's background jobs ignore SIGINT, and so would their children."""
+    """Restore the default SIGINT handler. Shells make their background jobs ignore SIGINT, and the test's children
+    would inherit that.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -119,7 +121,7 @@ def test_a_server_that_is_interrupted_leaves_its_file(place: Place):
     assert server.stdout
     port = re.search(r"port (\d+)", server.stdout.readline())
     assert port
-    with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/program.py") as answer:  # now it is in its loop
+    with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/program.py") as answer:  # now the server is in its loop
         assert answer.status == 200
     server.send_signal(signal.SIGINT)
     rest, errors = server.communicate(timeout=TIMEOUT_SECONDS)

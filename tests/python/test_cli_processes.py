@@ -1,4 +1,6 @@
-"""Verbs on processes: what they show about one that listens, and their messages when one cannot be queried."""
+"""Commands that query running processes: what they show about a listening process, and their messages if a process
+cannot be queried.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="other users need root
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where sockets are looked for first; the other folder may contain those of other programs."""
+    """The folder that is searched for sockets first. The other folder may contain sockets of unrelated programs."""
     made = tmp_path / "run" / "spprof"
     made.mkdir(parents=True)
     made.chmod(0o700)
@@ -51,7 +53,7 @@ Running = Callable[..., int]
 
 @pytest.fixture
 def listening(tmp_path: Path) -> Iterator[Running]:
-    """Start programs that listen, and return their pids."""
+    """Start listening programs, and return their pids."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> int:
@@ -72,7 +74,7 @@ def listening(tmp_path: Path) -> Iterator[Running]:
 
 
 class Fake:
-    """A socket of this process with prescribed answers."""
+    """A socket of this process that gives prescribed answers."""
 
     def __init__(self, path: Path, answers: dict[str, bytes]) -> None:
         self._answers = answers
@@ -94,7 +96,7 @@ class Fake:
             connection.close()
             return
         answer = self._answers.get(request.split()[1].decode())
-        if answer is None:  # it never arrives
+        if answer is None:  # the answer never arrives
             self._kept.append(connection)
             return
         connection.sendall(answer)
@@ -140,7 +142,7 @@ def stats(**other: object) -> bytes:
 
 
 def said(capfd: pytest.CaptureFixture[str], *words: object) -> str:
-    """Return the one-line message on stderr of a command that fails."""
+    """Return the one-line message that a failing command writes to stderr."""
     assert main([*map(str, words)]) == 1
     told = capfd.readouterr()
     assert told.out == ""
@@ -150,7 +152,7 @@ def said(capfd: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def shown(capfd: pytest.CaptureFixture[str], *words: object) -> str:
-    """Return the output of a command that succeeds."""
+    """Return the output of a successful command."""
     assert main([*map(str, words)]) == 0
     return capfd.readouterr().out
 
@@ -163,7 +165,7 @@ VERBS = {
 }
 
 
-# ---- Processes that listen
+# ---- Listening processes
 
 
 def test_each_process_that_listens_is_listed(capfd: pytest.CaptureFixture[str], listening: Running) -> None:
@@ -186,7 +188,7 @@ def test_a_process_that_is_stuck_shows_where(
 ) -> None:
     pid = listening("stuck", "heap")
     text = ""
-    while not re.search(r"^  (__)?(libc_)?read\+", text, re.MULTILINE):  # it is not stuck yet
+    while not re.search(r"^  (__)?(libc_)?read\+", text, re.MULTILINE):  # the program is not stuck yet
         text = shown(capfd, "dump", pid)
     lines = LISTENING.read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(lines, 1) if text.endswith("# with the GIL held"))
@@ -269,7 +271,7 @@ def test_top_is_drawn_on_a_terminal_and_ends_with_a_key(listening: Running, tmp_
             os.write(terminal, b"s")
             read_until(terminal, b"change")
             os.write(terminal, b"q")
-            while process.poll() is None:  # its final output must not fill the pipe
+            while process.poll() is None:  # the program's final output must not fill the pipe
                 if select.select([terminal], [], [], 0.1)[0]:
                     os.read(terminal, 1 << 16)
             assert process.returncode == 0
@@ -322,7 +324,7 @@ def watched(*moments: Profile) -> top.View:
 
 
 class Wide(Terminal):
-    """A terminal in which everything fits."""
+    """A terminal that is wide enough for any output."""
 
     columns = None
 
@@ -340,7 +342,7 @@ def test_a_narrow_terminal_has_room_for_the_sites() -> None:
 
 
 def rows_of(view: top.View) -> list[tuple[str, str]]:
-    """Return each function with its change."""
+    """Return each function with its change in the view."""
     lines = view.table(Wide(), 100)
     places = lines[0].index("change") + len("change")
     return [(line[places:].split()[0], line[:places].rpartition("  ")[2].strip()) for line in lines[1:]]
@@ -486,7 +488,7 @@ def test_a_folder_that_others_may_enter_is_not_trusted(
 def test_a_socket_that_another_process_serves_is_not_the_processs_own(
     capfd: pytest.CaptureFixture[str], fake: Callable[..., None]
 ) -> None:
-    """Meanwhile its pid has been reused by another program."""
+    """The process has ended, and its pid has been reused by another program."""
     with waiting(*PYTHON) as pid:
         fake({"/stacks": ok(b"another's\n")}, f"{pid}.sock")
         assert "does not listen" in said(capfd, "dump", pid)

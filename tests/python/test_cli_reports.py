@@ -1,4 +1,4 @@
-"""The reports: their output for people and for machines, and one line for every bad file."""
+"""The output of the report commands for people and for machines, and their one-line message for each bad file."""
 
 from __future__ import annotations
 
@@ -372,7 +372,7 @@ def test_converted_files_are_those_of_the_snapshot(heap: NaiveHeap, file: Path, 
     lines = [(tmp_path / name).read_text().splitlines() for name in ("x.collapsed", "direct-x.collapsed")]
     assert [line.rpartition(" ")[0] for line in lines[0]] == [line.rpartition(" ")[0] for line in lines[1]]
     for ours, theirs in zip(*lines):
-        assert abs(int(ours.rpartition(" ")[2]) - int(theirs.rpartition(" ")[2])) <= 100  # less than 1 per sample
+        assert abs(int(ours.rpartition(" ")[2]) - int(theirs.rpartition(" ")[2])) <= 100  # less than 1 for each sample
     ours, theirs = (json.loads((tmp_path / name).read_bytes()) for name in ("x.json", "direct-x.json"))
     assert [profile["name"] for profile in ours["profiles"]] == [profile["name"] for profile in theirs["profiles"]]
     assert [profile["unit"] for profile in ours["profiles"]] == ["bytes", "none"] * 3
@@ -399,7 +399,7 @@ def test_nothing_is_overwritten_without_force(file: Path, tmp_path: Path, verb: 
 
 
 def cpu_file(path: Path, *ticks: tuple[int, int]) -> Path:
-    """Write a file of the main thread's samples, each (milliseconds, stack id)."""
+    """Write a file with samples of the main thread, each given as (milliseconds, stack id)."""
     cpu = NaiveCpu(STACKS, {MAIN_ID: "MainThread"})
     for milliseconds, stack_id in ticks:
         cpu.add(milliseconds * 1_000_000, MAIN_ID, stack_id)
@@ -455,7 +455,7 @@ def test_diff_of_cpu_profiles_tells_change_from_noise(tmp_path: Path):
         12: (100_000_000, False),
         3: (1_000_000_000, True),
     }
-    # 100 and 200 samples of 10 ms: about 1.96 times the root of 300, and a little for the skewness
+    # 100 and 200 samples of 10 ms: about 1.96 times the square root of 300, and slightly more because of the skewness
     assert sites[3]["high"] - sites[3]["low"] == pytest.approx(2 * 1.96 * 300**0.5 * 1e7, rel=0.05)
     assert printed("diff", old, new).splitlines()[-1].startswith("1 site changed by no more than chance could explain")
 
@@ -601,7 +601,7 @@ def test_reading_and_tabling_leave_the_profiler_alone(file: Path):
 
 @pytest.fixture
 def folder(heap: NaiveHeap, ticks: NaiveCpu, tmp_path: Path) -> Path:
-    """Two heap profiles of unrelated processes, a CPU profile, and a page."""
+    """A folder with two heap profiles of unrelated processes, a CPU profile, and a page."""
     folder = tmp_path / "profiles"
     folder.mkdir()
     for number, one in enumerate((heap, random_heap(4, STACKS)), 4711):
@@ -714,7 +714,7 @@ def test_the_installed_command_does_what_the_module_does(heap: NaiveHeap, tmp_pa
     """A process named spprof does not preload any of the package's modules."""
     said = []
     snapshot = heap.snapshot()
-    del vars(snapshot)["_resident"]  # so that it is measured
+    del vars(snapshot)["_resident"]  # forces a new measurement
     for number, command in enumerate(([sys.executable, "-m", "spprof"], [Path(sys.executable).parent / "spprof"])):
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""``spprof run``: a program behaves as without it."""
+"""Under ``spprof run``, a program behaves just as it would without it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_script_behaves_as_without_us(place: Place, program: str):
     alone = place.call([sys.executable, *words], stdin="hello")
     ours = place.run(*words, stdin="hello")
     assert (ours.stdout, theirs(ours.stderr), ours.returncode) == (alone.stdout, alone.stderr, alone.returncode)
-    if program != PROGRAMS["syntax error"]:  # which cannot be started
+    if program != PROGRAMS["syntax error"]:  # this program cannot be started
         assert place.profile().note("script") == "program.py"
 
 
@@ -77,7 +77,7 @@ def test_a_signal_just_before_a_wait_ends_the_program(place: Place, burners: dic
 
 
 def test_a_signal_before_a_call_that_never_ends_ends_the_program(place: Place, burners: dict[str, str]):
-    """Without a file, because only Python could write one."""
+    """There is no file, because only Python could write one."""
     place.write("""
         import ctypes, os, signal
         ctypes.CDLL(os.environ["BURNERS"]).waits_on(signal.SIGTERM)
@@ -171,7 +171,7 @@ def test_a_program_that_cannot_start_leaves_no_file(place: Place, words: list[st
     assert "wrote" not in ours.stderr
 
 
-# ---- Options for when and what
+# ---- Options for when and what to profile
 
 
 def test_wall_time_and_native_frames(place: Place):

@@ -1,8 +1,8 @@
-"""Code objects die, and others are created at their addresses: which name and line does a sample have then?
+"""Samples keep the right name and line although code objects die and others are created at their addresses.
 
 Each block is identified by its size. At 1 KB, no block of 70 000 bytes goes unsampled (e^-68), while most small objects
-do, so that they stay where their allocator puts them. Each test asserts that addresses were really reused, since it
-would prove nothing otherwise. tests/python/test_stacks.py does the same with code from exec().
+do, so that they stay where their allocator puts them. Each test asserts that addresses were really reused; otherwise it
+would prove nothing. tests/python/test_stacks.py does the same with code from exec().
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from child import Child
 from specimens import specimen
 
-# pymalloc, pymalloc below a layer that overwrites freed memory, and libc's malloc below that layer.
+# pymalloc; pymalloc under a layer that overwrites freed memory; and libc's malloc under that layer.
 ALLOCATORS = ["pymalloc", "pymalloc_debug", "malloc_debug"]
 
 
@@ -72,7 +72,9 @@ def test_code_that_dies_while_others_are_built_has_its_own_name_to_the_end(child
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_generator_that_dies_late_has_its_own_name_until_then(child: Child, allocator: str) -> None:
-    """Its function is gone, and much code is created and freed while it sleeps; it allocates again as it dies."""
+    """The generator's function is gone, and much code is created and freed while the generator is suspended. It
+    allocates again as it dies.
+    """
     run(
         child,
         specimen("code_identity/generator_that_dies_late_has_its_own_name_until_then"),
@@ -92,7 +94,9 @@ def test_function_that_is_given_other_code_while_it_runs_keeps_the_name_of_what_
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_code_that_differs_in_one_thing_only_is_told_apart(child: Child, allocator: str) -> None:
-    """Equal names, files, lines or instructions, alive at the same time: == calls some of the code equal."""
+    """Code objects that are alive at the same time have equal names, files, lines or instructions. Some of them compare
+    equal with ==.
+    """
     run(
         child,
         specimen("code_identity/code_that_differs_in_one_thing_only_is_told_apart"),
@@ -101,7 +105,7 @@ def test_code_that_differs_in_one_thing_only_is_told_apart(child: Child, allocat
 
 
 def test_copies_of_one_code_object_are_one_function(child: Child) -> None:
-    """They are equal in everything that is shown, so they share one record, and hence a stack."""
+    """The copies are equal in everything that is shown, so they share one record, and hence one stack."""
     told = run(
         child,
         specimen("code_identity/copies_of_one_code_object_are_one_function"),

@@ -1,4 +1,4 @@
-"""The address range of a function's code: src/python/frames/code_ranges.h, which CPython 3.9 needs, tested on our own
+"""The address range of a function's code (src/python/frames/code_ranges.h), which CPython 3.9 needs. Tested on our own
 library.
 """
 
@@ -20,7 +20,9 @@ SHT_SYMTAB, SHT_STRTAB, STT_FUNC = 2, 3, 2
 
 
 def function(name: str, *, start: str, end: str) -> list[str]:
-    """Three instructions that the symbol table calls ``name``, between two labels that the loader knows."""
+    """Return the assembly of three instructions that the symbol table calls ``name``, between two labels that the
+    loader knows.
+    """
     labels = [f".globl {start}, {end}", f"{start}:"]
     body = [f'.type "{name}", %function', f'"{name}":', "nop", "nop", "nop", f'.size "{name}", . - "{name}"']
     return [*(labels[:1] if start == name else labels), *body, f"{end}:", "nop"]
@@ -77,7 +79,9 @@ def test_function_is_found_with_the_parts_that_were_put_apart(tmp_path: Path) ->
 
 
 def write_object(path: Path, symbols: list[tuple[str, int, int]], padding: int) -> None:
-    """Write a file with only a symbol table; names: ``padding`` bytes, then one after the other."""
+    """Write an object file with only a symbol table. Its names consist of ``padding`` bytes, then each symbol's name in
+    order.
+    """
     strings, entries = b"\0" + b"x" * padding + b"\0", b""
     for name, value, size in symbols:
         entries += struct.pack("<IBBHQQ", len(strings), STT_FUNC, 0, 1, value, size)
@@ -90,7 +94,7 @@ def write_object(path: Path, symbols: list[tuple[str, int, int]], padding: int) 
 
 
 def test_names_are_found_across_the_pieces_in_which_the_table_is_read(tmp_path: Path) -> None:
-    """8192 bytes each, minus any incomplete name at the end."""
+    """The names are read in pieces of 8192 bytes, minus any incomplete name at the end of a piece."""
     path = build(tmp_path)
     library = ctypes.CDLL(str(path))
     maps = Path("/proc/self/maps").read_text().splitlines()
@@ -122,7 +126,7 @@ def test_of_a_stripped_library_the_exported_function_alone_is_known(tmp_path: Pa
     ids=["empty", "cut", "nonsense", "library"],
 )
 def test_another_file_in_the_librarys_place_is_not_believed(tmp_path: Path, content: bytes | None) -> None:
-    """Not even a complete library whose function is elsewhere."""
+    """The other file may even be a complete library, with the function at a different address."""
     library = ctypes.CDLL(str(build(tmp_path)))
     other = tmp_path / "other"
     other.mkdir()

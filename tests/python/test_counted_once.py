@@ -1,12 +1,12 @@
-"""Everything is counted once: a 100 MB array is 100 MB, a million small objects have their true size and a mapping of
-50 MB is one, whatever other allocators and hooks are present. Mappings that an allocator makes for its blocks do not
-count as mappings.
+"""Everything is counted once: a 100 MB array is 100 MB, a million small objects have their true size, and a mapping of
+50 MB is one mapping, whatever other allocators and hooks are present. Mappings that an allocator makes for its blocks
+are not counted as mappings.
 
-Combinations of Python's allocator (PYTHONMALLOC), the native mode, tracemalloc started and stopped before and after
-spprof, other allocators preloaded before and after our library, and `import numpy` before or after the start. Each runs
-in its own process; the table of all of them is printed (pytest -s shows it). SPPROF_ALL_COMBINATIONS=1, which `make
-test` sets, runs them all; without it, as on the further Pythons of `make test-all`, every allocator in both native
-modes.
+The tests combine Python's allocator (PYTHONMALLOC), the native mode, tracemalloc started and stopped before and after
+spprof, other allocators preloaded before and after our library, and `import numpy` before or after the start. Each
+combination runs in its own process; a table of all results is printed (pytest -s shows it). With
+SPPROF_ALL_COMBINATIONS=1, which `make test` sets, all combinations run. Without it, as on the further Pythons of `make
+test-all`, every allocator runs in both native modes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Case(NamedTuple):
 
 
 def foreign_libraries() -> dict[str, str]:
-    """Return the allocators that this machine has, by name."""
+    """Return the allocators that are installed on this machine, by name."""
     names = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.2"}
     folders = [Path("/usr/lib/x86_64-linux-gnu"), Path("/usr/lib/aarch64-linux-gnu"), Path("/usr/lib")]
     fetched = Path(__file__).parents[2] / "build" / "deps" / "allocators"
@@ -99,7 +99,7 @@ def run(case: Case) -> dict[str, float | str]:
 
 
 def verdict(case: Case, answer: dict[str, float | str]) -> str:
-    """Return "right", or what is wrong. Six and a half deviations: a false alarm in 10¹⁰."""
+    """Return "right", or a description of the error. The limit is 6.5 standard deviations: one false alarm in 10¹⁰."""
     if "error" in answer:
         return str(answer["error"])
     wrong = []

@@ -1,4 +1,4 @@
-"""The contract of `spprof.start` and `stop`, on the real engine, each program in a child process."""
+"""The contract of `spprof.start` and `stop`, tested on the real engine. Each program runs in a child process."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_threads_have_the_names_that_python_gives_them(child: Child):
 
 
 def test_threads_without_a_sample_are_counted_and_their_time_is_not_lost(child: Child):
-    """Threads that were just joined may still exist, and then count as live; or a tick may arrive."""
+    """Threads that have just been joined may still exist, and then count as live. A tick may also arrive."""
     child.run(specimen("cpu_api/threads_without_a_sample_are_counted_and_their_time_is_not_lost"))
 
 

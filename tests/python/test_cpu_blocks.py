@@ -1,4 +1,4 @@
-"""The contract of `spprof.Profiler` and the decorator `spprof.profile`, on the real engine."""
+"""The contract of `spprof.Profiler` and the decorator `spprof.profile`, tested on the real engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both profilers at once, at their finest, on threads that do nothing but allocate."""
+"""Both profilers run at once, with the shortest sampling intervals, on threads that do nothing but allocate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from specimens import specimen
 
 @pytest.mark.parametrize("native", [False, True], ids=["", "native"])
 def test_both_profilers_share_one_engine(spender: Spender, native: bool):
-    """A tick inside the heap profiler is counted and skipped; no time and no block is lost."""
+    """A tick inside the heap profiler is counted and skipped. No CPU time and no block is lost."""
     spender.run(specimen("cpu_both/both_profilers_share_one_engine"), "native" if native else "python")
 
 
@@ -19,5 +19,5 @@ def test_ticks_inside_the_heap_profiler_are_counted(spender: Spender):
 
 
 def test_starting_and_stopping_while_threads_work(spender: Spender):
-    """Both, alternating and from separate threads, a hundred times each."""
+    """Both profilers are started and stopped a hundred times each, in turn and from separate threads."""
     spender.run(specimen("cpu_both/starting_and_stopping_while_threads_work"))

@@ -10,7 +10,7 @@ from specimens import specimen
 
 
 def test_a_forked_child_goes_on_by_itself(spender: Spender):
-    """Its profile starts empty; the parent's contains nothing of it."""
+    """The child's profile starts empty, and the parent's profile contains nothing of the child."""
     spender.run(specimen("cpu_processes/a_forked_child_goes_on_by_itself"))
 
 
@@ -19,7 +19,7 @@ def test_forks_from_threads_while_others_are_sampled(spender: Spender):
 
 
 def test_another_program_is_not_hit_by_our_signals(spender: Spender):
-    """exec keeps pending signals, and removes their handlers."""
+    """exec keeps pending signals and removes their handlers."""
     assert (
         spender.run("""
         left = int(os.environ.get("LEFT", 40))
@@ -58,7 +58,7 @@ ENDS = [
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("native", [False, True], ids=["", "native"])
 def test_a_program_ends_while_it_is_profiled(spender: Spender, end: str, native: bool):
-    """With threads that continue until the interpreter is gone, and a C thread that outlives it."""
+    """Some threads continue until the interpreter is gone, and a C thread outlives it."""
     finished = spender.attempt(
         specimen("cpu_processes/a_program_ends_while_it_is_profiled"), end, "native" if native else "python"
     )

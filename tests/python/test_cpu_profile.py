@@ -1,4 +1,4 @@
-"""CPU profiles of given samples: sums, threads, unsampled time, tables and files."""
+"""CPU profiles built from given samples: sums, threads, unsampled time, tables and files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STACKS = {
     4: (native_frame("<native>", 0),),
     5: (native_frame("inflate", 0x7F0012345678), PARSE, MAIN),
     6: (LOAD_BELOW, LOAD, MAIN),  # calls itself
-    7: (native_frame("inflate", 0x7F0012345699), PARSE, MAIN),  # another address in it, which looks the same as 5
+    7: (native_frame("inflate", 0x7F0012345699), PARSE, MAIN),  # another address in inflate, which looks the same as 5
 }
 WORKER_ID = MAIN_ID + 1
 MS = 1_000_000
@@ -44,7 +44,7 @@ def cpu(request: pytest.FixtureRequest) -> NaiveCpu:
 
 
 def one_of_each() -> NaiveCpu:
-    """10 ms in load, 20 in parse, 5 in inflate below parse, 3 in the worker without a Python frame."""
+    """10 ms in load, 20 in parse, 5 in inflate called by parse, 3 in the worker without a Python frame."""
     cpu = NaiveCpu(STACKS, {WORKER_ID: "worker", MAIN_ID: "MainThread"})
     for weight, thread_id, stack_id in (
         (4 * MS, MAIN_ID, 1),
@@ -104,7 +104,7 @@ def test_threads_have_their_sums_the_main_thread_first(cpu: NaiveCpu):
 
 def test_time_of_threads_that_ended_is_one_stack_and_makes_the_total_that_of_the_process():
     cpu = one_of_each()
-    cpu.unsampled = {MAIN_ID: 2 * MS}  # it will be in its next sample
+    cpu.unsampled = {MAIN_ID: 2 * MS}  # the next sample will include it
     cpu.unseen_ns = 7 * MS
     profile = cpu.profile()
     assert profile.samples[-1].frames == cpu_samples.SHORT

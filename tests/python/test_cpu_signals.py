@@ -12,7 +12,7 @@ from specimens import specimen
 
 
 def test_a_timer_with_sigprof_gets_its_ticks(spender: Spender):
-    """This timer counts the kernel's ticks, which may miss most of a program's time on a busy machine."""
+    """ITIMER_PROF counts the kernel's ticks, which may miss most of a program's time on a busy machine."""
     spender.run(specimen("cpu_signals/sigprof_user"))
 
 
@@ -48,18 +48,18 @@ def test_in_cpu_mode_a_wait_is_not_interrupted(spender: Spender, kind: str):
 
 @pytest.mark.parametrize("mode", ["cpu", "wall"])
 def test_waits_in_python_last_as_long_and_give_the_same(spender: Spender, mode: str):
-    """Except signal.sigtimedwait, which returns a signal that it never received if any signal arrives in its last
-    moment.
+    """signal.sigtimedwait is excepted: it returns a signal that it never received if any signal arrives just before its
+    timeout.
     """
     spender.run(specimen("cpu_signals/waits_in_python_last_as_long_and_give_the_same"), mode)
 
 
 @pytest.mark.parametrize("native", ["python", "native"])
 def test_ticks_by_the_wall_read_no_cpu_clock(spender: Spender, native: str):
-    """If a handler reads a CPU clock, the kernel preempts the thread there, and ITIMER_PROF hardly counts its CPU time
-    on a busy machine.
+    """If a handler reads a CPU clock, the kernel preempts the thread there, and ITIMER_PROF hardly counts the thread's
+    CPU time on a busy machine.
 
-    bench/wall_itimer.py shows it.
+    bench/wall_itimer.py demonstrates this.
     """
     said = spender.run(specimen("cpu_signals/ticks_by_the_wall_read_no_cpu_clock"), native)
     if said:
@@ -105,9 +105,10 @@ def test_a_fault_is_reported_as_without_us(spender: Spender, when: str):
 
 
 def test_tracebacks_are_dumped_while_samples_are_taken(spender: Spender):
-    """Also by faulthandler's own signal, which arrives on its alternate stack, and by its watchdog.
+    """Tracebacks are also dumped by faulthandler's own signal, which arrives on its alternate stack, and by its
+    watchdog.
 
-    No Python code runs meanwhile: faulthandler itself crashes if the frames that it reads change.
+    No Python code runs in the meantime, because faulthandler itself crashes if the frames that it reads change.
     """
     finished = spender.attempt(specimen("cpu_signals/tracebacks_are_dumped_while_samples_are_taken"))
     assert finished.returncode == 0, finished.stderr[-2000:]

@@ -1,4 +1,6 @@
-"""Every thread is profiled: Python's and C's, older and newer than the start, with small stacks and blocked signals."""
+"""Every thread is profiled: Python threads and C threads, created before or after the start, with small stacks and
+blocked signals.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def test_a_thread_that_blocks_sigprof_is_sampled(spender: Spender):
 
 @pytest.mark.long
 def test_ten_thousand_short_threads_lose_no_time(spender: Spender):
-    """Most live for less than the kernel's tick."""
+    """Most of the threads live for less than one kernel tick."""
     spender.run(specimen("cpu_threads/ten_thousand_short_threads_lose_no_time"))
 
 
@@ -67,7 +69,7 @@ def test_interpreters_with_locks_of_their_own_are_profiled(spender: Spender):
 
 
 def test_an_interpreter_in_the_same_thread_loses_no_time(spender: Spender):
-    """The thread's own frames are those of its first interpreter; from 3.12 on, of the one that runs."""
+    """Before 3.12, the thread's own frames are those of its first interpreter; from 3.12 on, of the running one."""
     spender.run(specimen("cpu_threads/an_interpreter_in_the_same_thread_loses_no_time"), INNER)
 
 

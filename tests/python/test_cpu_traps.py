@@ -1,6 +1,6 @@
-"""Hazards of a signal handler that reads the interpreter, each in a program where it would fail.
+"""Hazards of a signal handler that reads the interpreter's state, each in a program that would expose a fault.
 
-Frames that are just being changed are in tests/stress/specimens/cpu_torn.py, of which test_stress.py runs a short form.
+tests/stress/specimens/cpu_torn.py tests frames that are being changed; test_stress.py runs a short form of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from specimens import specimen
 
 
 def test_a_thread_without_the_lock_is_told_its_own_stack(spender: Spender):
-    """The interpreter's current thread is another one."""
+    """The interpreter's current thread is a different one."""
     spender.run(specimen("cpu_traps/a_thread_without_the_lock_is_told_its_own_stack"))
 
 
@@ -23,12 +23,12 @@ def test_code_that_is_gone_keeps_its_name_and_lends_it_to_no_other(spender: Spen
 
 
 def test_an_init_that_is_called_without_c_is_told_beneath_its_caller(spender: Spender):
-    """From 3.12 on, the interpreter runs its own code between the two."""
+    """From 3.12 on, the interpreter runs internal code between the caller and __init__."""
     spender.run(specimen("cpu_traps/an_init_that_is_called_without_c_is_told_beneath_its_caller"))
 
 
 def test_generators_that_run_are_read_without_asking_the_kernel(spender: Spender):
-    """The kernel has to check only addresses that may be no frame, which is rare."""
+    """The kernel has to check only addresses that may not be frames, which is rare."""
     said = spender.run(specimen("cpu_traps/generators_that_run_are_read_without_asking_the_kernel"))
     if said:
         pytest.skip(said)
@@ -63,7 +63,7 @@ def test_our_signal_from_somebody_else_does_what_it_would_without_us(spender: Sp
 
 @pytest.mark.parametrize("mode", ["cpu", "wall"])
 def test_weights_add_up_whatever_the_kernels_tick(spender: Spender, mode: str):
-    """At 1 ms a kernel may deliver a signal only every 4 or 10 ms."""
+    """With an interval of 1 ms, a kernel may deliver a signal only every 4 or 10 ms."""
     spender.run(f"""
         clock = time.process_time if {mode == "cpu"} else time.perf_counter
         spprof.start(interval_ms=1, mode={mode!r})
@@ -77,7 +77,7 @@ def test_weights_add_up_whatever_the_kernels_tick(spender: Spender, mode: str):
 
 
 def test_nothing_is_loaded_once_samples_are_taken(spender: Spender):
-    """Otherwise a handler would make the loader load libraries."""
+    """Otherwise, a signal handler would make the loader load libraries."""
     spender.run("""
         def loaded():
             return {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
@@ -101,5 +101,5 @@ def test_what_is_lost_is_counted_by_its_reason(spender: Spender):
     ("what", "words"), [("gave_up", "so sampling stopped"), ("displaced", "replaced the CPU profiler's signal handler")]
 )
 def test_a_profile_that_ended_before_its_end_says_so(spender: Spender, what: str, words: str):
-    """The engine's tests make it give up; here it only reports that it did."""
+    """The engine's own tests make a profile end early; here the engine only reports that it did."""
     spender.run(specimen("cpu_traps/a_profile_that_ended_before_its_end_says_so"), what, words)

@@ -1,4 +1,4 @@
-"""How programs end under ``spprof run``: with the same status and output as without it, and with a file."""
+"""Under ``spprof run``, programs end with the same status and output as without it, and leave a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ diagonal = [
 def test_every_end_is_as_without_us_and_leaves_what_is_promised(
     tmp_path: Path, ending: str, where: str, output: str
 ) -> None:
-    """Each ending in one place with one kind of output; tests/nightly/sweep_endings.py has all combinations."""
+    """Each way of ending is tested at one place with one kind of output; tests/nightly/sweep_endings.py tests all
+    combinations.
+    """
     plain, profiled = (
         endings.run(tmp_path / name, where, ending, output, with_us=name == "profiled")
         for name in ("plain", "profiled")
@@ -33,7 +35,7 @@ def test_every_end_is_as_without_us_and_leaves_what_is_promised(
 
 
 def run_both(place: Place, program: str, *options: str, **how: object) -> tuple[int, str, str]:
-    """Run it with and without spprof, and return what must be equal: the status, and the program's own output."""
+    """Run the program with and without spprof. Return what must be equal: the status and the program's own output."""
     place.write(program)
     alone = place.call([sys.executable, "program.py"], **how)  # type: ignore[arg-type]
     ours = place.run("program.py", options=options, **how)
@@ -105,7 +107,7 @@ def test_an_end_that_is_held_up_comes_all_the_same(place: Place, end: str, statu
 
 
 def test_the_thread_that_ends_the_process_gives_its_status(place: Place) -> None:
-    """The main thread ends normally while the other one writes."""
+    """The main thread ends normally while the other thread is writing."""
     place.write(f"""
         import atexit, os, threading
         {HOLD}
@@ -133,7 +135,7 @@ def test_a_handler_may_end_the_process_while_we_write(place: Place) -> None:
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_child_that_ends_at_once_leaves_a_file_of_what_it_did(place: Place, holds: bool) -> None:
-    """And no file if it only failed to become another program."""
+    """A child that only failed to become another program leaves no file."""
     place.write(f"""
         import os, threading
         threading.Thread(target=threading.Event().wait, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Every error in the API's contract, with a message that says what to do."""
+"""Every error in the API's contract has a message that says what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spprof.memprof import MemoryProfiler, start
 
 
 class Index:
-    """An integer that is not an int."""
+    """An object that can be used as an integer, but is not an int."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -20,7 +20,7 @@ class Index:
 
 @pytest.fixture(params=[start, MemoryProfiler], ids=["start", "MemoryProfiler"])
 def begin(request: pytest.FixtureRequest):
-    """Both take the same arguments, and reject them before anything is started."""
+    """Both functions take the same arguments, and reject invalid ones before anything is started."""
     return request.param
 
 

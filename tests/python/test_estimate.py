@@ -1,4 +1,4 @@
-"""Weights and intervals: exact where possible, otherwise by simulation with fixed seeds."""
+"""Weights and intervals, checked exactly where possible, and otherwise by simulation with fixed seeds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_highest_of_one_error_is_a_standard_normal(level: float):
 
 
 def highest_errors(renewals: int, runs: int, steps: int = 60) -> list[float]:
-    """Return the highest error of an estimate whose blocks have exponential lifetimes, simulated in naive steps."""
+    """Return each run's highest error of an estimate of blocks with exponential lifetimes, simulated in naive steps."""
     chance = random.Random(renewals)
     stays = math.exp(-1 / steps)
     new = math.sqrt(1 - stays**2)
@@ -68,7 +68,9 @@ def highest_errors(renewals: int, runs: int, steps: int = 60) -> list[float]:
 
 @pytest.mark.parametrize(("renewals", "runs"), [(1, 4000), (10, 1000), (30, 400)])
 def test_the_highest_of_many_errors_is_that_of_a_simulation(renewals: int, runs: int):
-    """Steps miss what is between them, about 0.1. Where intervals need it, the formula approximates from above."""
+    """The simulation misses about 0.1 between its steps. In the range that intervals need, the formula is an upper
+    bound.
+    """
     found = highest_errors(renewals, runs)
     for level, near in [(0.5, 0.25), (0.9, 0.25), (0.975, 0.35)]:
         assert estimate.highest_quantile(renewals, level) == pytest.approx(found[round(level * runs)], abs=near)
@@ -142,7 +144,7 @@ def test_a_confidence_outside_its_range_is_refused(confidence: float):
             refuses()
 
 
-# ---- Coverage: 2000 heaps each, so that a share near 0.95 has a standard error of 0.005.
+# ---- Coverage: 2000 heaps each, so that a share near 0.95 has a standard error of 0.005
 
 HEAPS = 2000
 
@@ -155,7 +157,7 @@ MIXTURES = {
 
 
 def _draw(chance: random.Random, mixture: list[tuple[int, int]]) -> Iterator[int]:
-    """Yield the sizes of the sampled blocks, out of ``count`` of each ``size``."""
+    """Yield the sizes of the sampled blocks, drawn from ``count`` blocks of each ``size``."""
     for size, count in mixture:
         probability, _, _ = estimate.weigh(size, RATE)
         for _ in range(count):
@@ -164,7 +166,7 @@ def _draw(chance: random.Random, mixture: list[tuple[int, int]]) -> Iterator[int
 
 
 def _sums(sizes: list[int]) -> tuple[float, float, float, float]:
-    """Return Y, V, S and the seen bytes, added up plainly."""
+    """Return Y, V, S and the seen bytes, summed naively."""
     weights = [estimate.weigh(size, RATE)[1] for size in sizes]
     spreads = [estimate.spread(size, RATE) for size in sizes]
     return sum(weights), sum(v for v, _ in spreads), sum(s for _, s in spreads), float(sum(sizes))

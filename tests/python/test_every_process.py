@@ -1,4 +1,6 @@
-"""SPPROF in the environment of a Python process: what starts, what does not, and that it never stops a program."""
+"""SPPROF in the environment of a Python process: what it starts, what it does not start, and that it never stops a
+program.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,7 @@ def test_a_folder_may_have_a_name_of_another_encoding(tmp_path: Path):
 
 @pytest.mark.parametrize("way", ["full disk", "folder gone", "folder a file"])
 def test_a_file_that_cannot_be_written_is_said_in_one_line(tmp_path: Path, way: str):
-    """At the end; the program's own status and output are unchanged."""
+    """The message appears at the end; the program's own status and output are unchanged."""
     programs = {
         "full disk": "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n",
         "folder gone": "import shutil; shutil.rmtree('files')\n",
@@ -150,7 +152,7 @@ def test_no_descriptor_to_spare(tmp_path: Path):
     assert finished.stderr.splitlines()[-1] == "err" or finished.stderr.startswith("err\nspprof: ")
 
 
-# ---- whose variable it is
+# ---- which processes inherit the variable
 
 
 def test_a_child_may_have_another_setting(tmp_path: Path):
@@ -316,7 +318,7 @@ def test_our_own_commands_are_not_profiled(tmp_path: Path):
 
 
 def test_a_program_that_has_python_inside_is_named_by_its_own_name(tmp_path: Path):
-    """Its arguments are private, and may contain secrets."""
+    """The program's arguments are not shown, since they may contain secrets."""
     python = environment(tmp_path / "env", "spprof.pth")
     python.with_name("server").symlink_to(python.name)
     finished = run(tmp_path, HOLDS, "out=files/", python=python.with_name("server"))

@@ -1,4 +1,4 @@
-"""From the last lines of a run to the worker that leaks, in one step, however the program starts its workers.
+"""From the last lines of a run's output, one step leads to the leaking worker, however the program starts its workers.
 
 tests/nightly/sweep_processes.py runs the same on more Pythons, and writes tests/nightly/PROCESSES.md.
 """
@@ -16,7 +16,7 @@ import workers
 from workers import OF_PACKAGES, PLAIN, Case
 
 _QUICK = ("pool spawn", "executor forkserver", "subprocess", "execv of itself")
-"""Those that every Python runs in .ci/run."""
+"""The programs that .ci/run tests on every Python."""
 
 
 def leads_to_the_leak(case: Case, folder: Path, python: str | Path = sys.executable) -> None:
@@ -37,7 +37,7 @@ def test_the_end_of_a_run_leads_to_the_worker(tmp_path: Path, case: Case):
 
 @pytest.fixture(scope="module")
 def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
-    """Interpreters by the packages installed for them, created on first use."""
+    """Interpreters of virtual environments by the packages installed there, created on first use."""
 
     class Environments(dict[tuple[str, ...], Path]):
         def __missing__(self, packages: tuple[str, ...]) -> Path:

@@ -1,4 +1,4 @@
-"""File names that are not UTF-8: they stay distinct in every format, and printed commands name the file."""
+"""File names that are not UTF-8 stay distinct in every format, and printed commands name the right file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = {
     "a\xe9.py": "aé.py",
     r"a\xe9.py": r"a\x5cxe9.py",
 }
-"""Names in Python, and as files and reports spell them: two with an invalid byte, one with a letter, one with an
+"""Names in Python, and as files and reports spell them: two names with an invalid byte, one with a letter, one with an
 escape.
 """
 
@@ -110,7 +110,7 @@ def test_a_thread_may_take_its_name_late(child: Child) -> None:
 
 
 def test_a_thread_may_have_any_name(child: Child) -> None:
-    """Two names that differ in a byte are distinct. The kernel truncates names to 15 bytes, even within a character."""
+    """Names that differ in one byte are distinct. The kernel truncates names to 15 bytes, even within a character."""
     told = child.run(
         """
         import named, spprof

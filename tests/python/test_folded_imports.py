@@ -1,4 +1,4 @@
-"""Imports as a reader sees them: one frame each, with the cost of each; native frames omitted; short paths."""
+"""Imports as a reader sees them: one frame per import, each with its cost; native frames omitted; short paths."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def module(file: str, line: int = 5) -> Frame:
 
 
 def profile_with(*stacks: tuple[Frame, ...], libraries: dict[str, str] | None = None) -> Profile:
-    """Return a profile in which the stacks, root first, hold 1, 10, 100, … bytes. ``libraries``: native function to its
-    file.
+    """Return a profile in which the stacks, root first, hold 1, 10, 100, … bytes. ``libraries`` maps each native
+    function to its file.
     """
     mappings = [Mapping(0, 0, 0, path, "") for path in (libraries or {}).values()]
     mapping_of = {function: at for at, function in enumerate(libraries or {})}
@@ -214,7 +214,7 @@ def test_what_an_import_costs_is_told_by_module_and_line(tmp_path: Path, options
     for row, own, total in ((outer, 1_000_000, 3_000_000), (inner, 2_000_000, 2_000_000)):
         assert own <= row["own"] < own + 100_000
         assert total <= row["total"] < total + 100_000
-        assert (row["own_low"], row["total_high"]) == (row["own"], row["total"])  # each was sampled
+        assert (row["own_low"], row["total_high"]) == (row["own"], row["total"])  # every allocation was sampled
     assert (outer["importer"]["file"], outer["importer"]["line"]) == (str(SPECIMEN / "app.py"), 3)
     assert outer["own"] + inner["total"] == outer["total"]
     text = run_spprof("imports", out, folder=tmp_path)

@@ -1,4 +1,6 @@
-"""Memory that processes share after a fork: who allocated it, what is inherited, and that a merge counts it once."""
+"""Memory that processes share after a fork: which process allocated it, what is inherited, and that a merge counts it
+once.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def total(profile: Profile, index: int = IN_USE) -> int:
 
 
 def by_label(profile: Profile, key: str, index: int = IN_USE) -> dict[object, int]:
-    """Return sums by the value of a label, None if there is none."""
+    """Return the sums grouped by the value of a label, None for samples without the label."""
     sums: Counter[object] = Counter()
     for sample in profile.samples:
         value = next((one.text or one.number for one in sample.labels if one.key == key), None)
@@ -41,7 +43,7 @@ def by_label(profile: Profile, key: str, index: int = IN_USE) -> dict[object, in
 
 
 def random_family(seed: int, rates: list[int]) -> list[Process]:
-    """Return processes that allocate, free and fork at random."""
+    """Return processes that randomly allocate, free and fork."""
     chance = random.Random(seed)
     family = [Process(((100, chance.getrandbits(64)),))]
     for step in range(300):
@@ -74,7 +76,7 @@ def test_a_merge_holds_what_is_live_in_any_process_once(seed: int):
 @pytest.mark.parametrize("seed", range(20))
 def test_with_every_allocation_sampled_a_merge_is_exact(seed: int):
     family = random_family(seed, [0])
-    chosen = random.Random(seed).sample(family, 3)  # so that usually a parent is missing
+    chosen = random.Random(seed).sample(family, 3)  # usually, at least one parent is missing
     both = merged([process.profile(rate=0) for process in chosen])
     union = {key: block for process in chosen for key, block in process.held().items()}
     ever = {key: block for process in chosen for key, block in process.ever().items()}
@@ -140,7 +142,9 @@ def test_moments_of_peaks_are_added():
 
 
 def test_workers_that_keep_different_blocks_of_their_parent_hold_all_of_them():
-    """Equal blocks of one line, of which each worker frees all but one: their sums do not show how many there are."""
+    """One line allocates equal blocks, and each worker frees all but one of them. The workers' sums do not show how
+    many blocks there are.
+    """
     parent = Process(((1, 11),))
     for _ in range(4):
         parent.allocate(1000, 0, 1)
@@ -210,7 +214,7 @@ def test_files_of_one_process_add_up_as_those_of_runs_do():
 
 
 def test_files_that_name_no_process_add_up():
-    """Files from earlier versions, and files that other tools rewrote without the comments."""
+    """Files from earlier versions, and files that other tools rewrote without the comments, are simply added up."""
     parent = Process(((1, 11),))
     parent.allocate(1000, 0, 1)
     child = parent.fork(2, 12)
@@ -272,7 +276,9 @@ def of_command(place: Place, *words: str) -> str:
 
 
 def merged_table(place: Place, *names: str) -> dict[str, int]:
-    """Return what the program's functions hold after a merge, in MiB, and what the file says about inherited memory."""
+    """Return how many MiB each of the program's functions holds after a merge, and the inherited memory stated in the
+    file.
+    """
     of_command(place, "merge", "-f", *names, "-o", "all.pb.gz")
     document = json.loads(of_command(place, "table", "--json", "all.pb.gz"))
     held = {one["function"]: one["own"] // MIB for one in document["sites"] if one["function"] in FUNCTIONS}
@@ -280,7 +286,9 @@ def merged_table(place: Place, *names: str) -> dict[str, int]:
 
 
 def test_a_chain_of_forks_is_merged_with_and_without_its_beginning(place: Place):
-    """Blocks this large go unsampled once in 10^13 runs; smaller blocks that are sampled may be inherited too."""
+    """Blocks this large go unsampled once in 10^13 runs. Smaller blocks that happen to be sampled may also be
+    inherited.
+    """
     place.write(specimen("forked_heaps/a_parent_a_child_and_a_grandchild"))
     assert place.run("program.py").returncode == 0
     children = sorted(name for name in os.listdir(place.folder) if name.startswith("out.") and name != "out.pb.gz")

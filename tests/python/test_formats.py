@@ -41,7 +41,7 @@ def speedscope(heap: NaiveHeap, folder: Path) -> dict[str, Any]:
 
 
 def weights_by_stack(document: dict[str, Any], which: int) -> dict[tuple[str, ...], int]:
-    """Return weights by the names of the frames, root first. AssertionError if a stack occurs twice."""
+    """Return the weights by the names of the frames, root first. Raise AssertionError if a stack occurs twice."""
     names = [frame["name"] for frame in document["shared"]["frames"]]
     profile = document["profiles"][which]
     stacks = [tuple(names[index] for index in sample) for sample in profile["samples"]]
@@ -372,7 +372,7 @@ def test_a_fifo_is_written_directly_and_stays_one(heap: NaiveHeap, tmp_path: Pat
 
 
 def test_a_full_device_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delattr(os, "replace")  # with a defect, this fails instead of replacing the system's device
+    monkeypatch.delattr(os, "replace")  # if there is a bug, this fails instead of replacing the system's device
     with pytest.raises(OSError, match="free some space") as caught:
         atomic_file.write_file("/dev/full", [b"new"])
     assert caught.value.filename == "/dev/full"
@@ -380,7 +380,9 @@ def test_a_full_device_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("target", ["/proc/self/fd/1", "/dev/fd/1"])
 def test_an_open_file_is_written_directly_even_where_it_is_a_regular_one(child: Child, tmp_path: Path, target: str):
-    """Under /proc, where nothing can be renamed: with a defect, this fails instead of replacing a system link."""
+    """The targets are under /proc, where nothing can be renamed: if there is a bug, the test fails instead of replacing
+    a system link.
+    """
     child.run(f"""
         import os
         from spprof.formats.atomic_file import write_file
@@ -396,7 +398,9 @@ def test_an_open_file_is_written_directly_even_where_it_is_a_regular_one(child: 
 def test_the_links_to_the_standard_streams_are_never_replaced(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, link: str
 ):
-    """Only the decision is tested, for a regular file, as with redirected output: the link belongs to the system."""
+    """Only the decision is tested, for a regular file, as with redirected output, because the link belongs to the
+    system.
+    """
     regular = os.stat(__file__)
     monkeypatch.setattr(os, "stat", lambda *_arguments, **_keywords: regular)
     assert atomic_file.is_written_directly(link)

@@ -1,4 +1,4 @@
-"""The inputs that fuzzing has collected, under sanitizers; and that a crashing target is reported."""
+"""The inputs that fuzzing has collected are run under sanitizers. A crashing target is reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "tests" / "fuzz" / "run.py"
 
-# Crashes at an input of two bytes, which are found one after the other.
+# Crashes on an input of two bytes, so the fuzzer finds the bytes one after the other.
 CRASHES = """
 #include <stddef.h>
 #include <stdint.h>
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
 
 @pytest.fixture
 def run(tmp_path: Path) -> ModuleType:
-    """tests/fuzz/run.py, if the compiler has sanitizers."""
+    """Load tests/fuzz/run.py. Skip the test if the compiler has no sanitizers."""
     empty = tmp_path / "empty.c"
     empty.write_text("int main(void) { return 0; }", encoding="utf-8")
     compile_library(empty, tmp_path / "empty.so")

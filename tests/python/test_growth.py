@@ -1,6 +1,6 @@
-"""Verdicts on sites over a series of snapshots: how fast they grow, and whether their old blocks are ever freed.
+"""Verdicts on sites over a series of snapshots: how fast the sites grow, and whether their old blocks are freed.
 
-Blocks are invented here, one sample each; ``tests/nightly/sweep_growth.py`` draws thousands of programs.
+Blocks are invented here, one sample per block; ``tests/nightly/sweep_growth.py`` draws thousands of programs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FOR_GOOD = math.inf
 
 
 class Block(NamedTuple):
-    """Samples that are live from ``born`` on and before ``died``, in seconds after the first snapshot."""
+    """Samples that are live from ``born`` until ``died``, both in seconds after the first snapshot."""
 
     born: float
     died: float
@@ -44,7 +44,9 @@ def nothing(now: float) -> float:
 
 
 def at(time: float, blocks: list[Block], freed_at_once: Callable[[float], float] = nothing) -> SiteSeen:
-    """Return the site at this time. ``freed_at_once``: the number of samples up to a time that no snapshot ever saw."""
+    """Return the site's state at this time. ``freed_at_once`` returns the number of samples freed up to a given time
+    that no snapshot has seen.
+    """
     now = time - TIMES[0]
     live = tuple(cohort(TIMES[0] + one.born, one.samples) for one in blocks if one.born <= now < one.died)
     allocated = sum(one.samples * WEIGHT for one in blocks if one.born <= now)
@@ -61,7 +63,7 @@ def judge(
 
 
 def one_each(every: float, lifetime: float, until: float = 590.0, samples: int = 1) -> list[Block]:
-    """Return blocks that are allocated one after the other, with equal lifetimes."""
+    """Return blocks with equal lifetimes that are allocated one after the other."""
     return [
         Block(every * number + 1.0, every * number + 1.0 + lifetime, samples) for number in range(int(until / every))
     ]
@@ -103,7 +105,7 @@ def test_blocks_that_are_freed_in_their_turn_are_steady() -> None:
 
 
 def test_what_was_loaded_once_and_stays_is_steady() -> None:
-    """Nothing was allocated or freed; the interval covers what may have been without being sampled."""
+    """Nothing was allocated or freed. The interval covers allocations that may have gone unsampled."""
     loaded = judge([Block(-3.0, FOR_GOOD, 40)])
     assert loaded.verdict == "steady"
     assert loaded.bytes_per_second == 0.0
@@ -121,7 +123,7 @@ def test_a_cache_that_fills_up_in_the_course_of_the_series_is_filling() -> None:
 
 
 def test_a_leak_of_a_line_that_works_in_the_day_is_not_filling_at_night() -> None:
-    """If most is freed, the measure is the allocated bytes, not time."""
+    """If most blocks are freed, growth is measured against allocated bytes instead of time."""
     leak = [Block(4.0 * number, FOR_GOOD) for number in range(90)]
     leak += [Block(360.0 + 20.0 * number, FOR_GOOD) for number in range(12)]
     assert (
@@ -177,7 +179,7 @@ def test_blocks_of_which_most_are_freed_late_are_not_growing() -> None:
 
 
 def test_more_and_more_blocks_that_are_freed_in_their_turn_are_not_growing() -> None:
-    """The rising part of a wave: at any time more blocks are old than before."""
+    """During the rising part of a wave, the number of old blocks increases steadily."""
     births = [590.0 * math.sqrt(number / 400) for number in range(400)]
     rising = judge([Block(born, born + 150.0) for born in births])
     assert rising.low is not None
@@ -256,7 +258,9 @@ def test_the_variance_is_that_of_all_pairs_of_snapshots() -> None:
 
 
 def finer(blocks: list[Block], since: float, share: int) -> list[Moment]:
-    """Later blocks are sampled ``share`` times as often, and each sample represents proportionally less."""
+    """Return a series in which later blocks are sampled ``share`` times as often, with each sample representing
+    proportionally less.
+    """
 
     def of(one: Block) -> Cohort:
         whole = cohort(TIMES[0] + one.born, one.samples)
@@ -269,7 +273,7 @@ def finer(blocks: list[Block], since: float, share: int) -> list[Moment]:
 
 
 def test_samples_that_became_more_frequent_are_not_growth() -> None:
-    """The growth is worth two and a half blocks, in 40 samples and ten intervals."""
+    """The growth amounts to two and a half blocks, in 40 samples and ten intervals."""
     came = [Block(325.0 + 25.0 * number, FOR_GOOD) for number in range(10)]
     moments = finer([Block(-1.0, FOR_GOOD, 20), *came], 300.0, 4)
     quarter = [Moment(time, {KEY: SiteSeen(tuple(map(a_quarter, sites[KEY].live)), 1.0)}) for time, sites in moments]
@@ -284,7 +288,7 @@ def a_quarter(one: Cohort) -> Cohort:
 
 
 def test_samples_that_a_full_table_gave_up_are_not_freed() -> None:
-    """From the middle on, fewer samples represent about as much."""
+    """From the middle of the series on, fewer samples represent about as much memory."""
 
     def thin(one: Cohort) -> Cohort:
         left = one.samples // 2 + (round(one.born) // 20) % 2
@@ -357,7 +361,7 @@ def test_samples_that_are_no_numbers_are_left_out(bad: tuple[Any, ...], times: i
 
 
 def test_a_site_may_be_missing_from_snapshots() -> None:
-    """Where it has nothing live, and nothing new."""
+    """The site is missing from snapshots in which it has nothing live and has allocated nothing new."""
     blocks = [*one_each(30.0, 25.0), Block(600.0, FOR_GOOD)]
     whole = [Moment(time, {KEY: at(time, blocks)}) for time in TIMES]
     partly = [moment if moment.sites[KEY].live else Moment(moment.seconds, {}) for moment in whole]
@@ -390,7 +394,7 @@ def test_what_grows_comes_first_the_fastest_before() -> None:
 
 
 def calls(moments: list[Moment]) -> int:
-    """Return the number of calls, C functions included, that judging them takes."""
+    """Return the number of calls, including those of C functions, that it takes to judge these snapshots."""
     counted = 0
 
     def count(frame: object, event: str, argument: object) -> None:
@@ -466,7 +470,7 @@ RUNS = 200
 
 
 def verdicts(drawn: Any, name: str, samples: float, seed: int) -> tuple[list[str], float]:
-    """Return the verdict of each run, and the share of intervals that contain the true rate."""
+    """Return the verdict on each run, and the share of intervals that contain the true rate."""
     import numpy as np
 
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""``memprof.growth()``: a series of snapshots, and its verdict on each site."""
+"""``memprof.growth()`` takes a series of snapshots and returns a verdict on each site."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ FROM = 1000 * SECOND
 
 
 def series(count: int = 30) -> list[HeapSnapshot]:
-    """A snapshot every 10 s: 40 KiB more of a leak, sampled every 4 KiB, and a cache of the last hundred blocks."""
+    """Snapshots every 10 s of a leak that grows by 40 KiB each time, sampled every 4 KiB, and of a cache of the last
+    hundred blocks.
+    """
     chance = random.Random(3)
     heap = NaiveHeap({1: (LEAK, MAIN), 2: (CACHE, MAIN), 3: (LEAK,)})
     cached = []
@@ -93,7 +95,7 @@ def test_what_is_no_snapshot_is_refused(wrong: object) -> None:
 
 
 def test_a_program_that_leaks_is_told_where(child: Child) -> None:
-    """Its steps take a variable time, so no verdict is certain."""
+    """The program's steps vary in duration, so no verdict is certain."""
     said = json.loads(child.run(specimen("growth/leak")))
     low, rate, high = said["rates"]["leak"]
     assert 0 < low <= rate <= high

@@ -1,4 +1,4 @@
-"""`spprof.http.asgi`: the paths in an application of an ASGI server."""
+"""`spprof.http.asgi` serves the paths in an application of an ASGI server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ def test_asgi_serves_the_paths(child: Child) -> None:
 
 
 def test_nothing_is_imported_that_the_program_did_not_bring(child: Child) -> None:
-    """Apart from our own modules: not even asyncio, nor the standard library's HTTP modules."""
+    """Only our own modules are imported: not even asyncio, nor the standard library's HTTP modules."""
     told = child.run(specimen("http/nothing_is_imported_that_the_program_did_not_bring"))
     assert told == "[]\n"

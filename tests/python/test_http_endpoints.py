@@ -1,4 +1,4 @@
-"""The response of each path, without any server."""
+"""The response of each path, tested without a server."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_switched_off_profiler_is_told(child: Child) -> None:
 
 
 def by_stack(profile: Profile) -> dict[tuple[object, ...], list[int]]:
-    """Return the sum of each stack's values, without the peak's."""
+    """Return the sum of each stack's values, excluding those at peak."""
     places = [index for index, one in enumerate(profile.sample_types) if one not in PEAK_TYPES]
     found: dict[tuple[object, ...], list[int]] = {}
     for sample in profile.samples:

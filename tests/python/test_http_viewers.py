@@ -1,4 +1,4 @@
-"""HTTP responses, given to the standard viewers: go tool pprof, which sends requests itself, and npm's pprof-format.
+"""HTTP responses are given to the standard viewers: go tool pprof, which sends requests itself, and npm's pprof-format.
 
 Marked `viewers`, like test_viewers.py.
 """
@@ -37,7 +37,7 @@ console.log(JSON.stringify(Object.fromEntries(profile.sampleType.map((one, at) =
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Yield a serving program's address, to be completed by a path."""
+    """Yield the address of a serving program, without the path."""
     command = [sys.executable, str(specimen("http/served_on_a_port")), TOKEN]
     environment = {**os.environ, "PYTHONPATH": str(HELPERS)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as served:
@@ -64,7 +64,7 @@ def with_token(path: str) -> str:
 
 
 def shown(top: str, function: str) -> int:
-    """Return the flat bytes or nanoseconds of a function and its callees, from the output of -top."""
+    """Return the flat bytes or nanoseconds of a function and its callees, as shown by -top."""
     found = re.search(rf"^ *\S+ +\S+ +\S+ +(-?\d+)(?:B|ns) +\S+ +.*\b{function}\b.*$", top, re.MULTILINE)
     return int(found[1]) if found else 0
 
@@ -94,7 +94,7 @@ def test_go_tool_pprof_asks_for_cpu_time(address: str, folder: Path) -> None:
 
 
 def test_go_tool_pprof_reads_the_old_text(address: str, folder: Path) -> None:
-    """It would request the names of addresses without the token."""
+    """go tool pprof would request the names of addresses without the token."""
     raw = pprof(folder, "-raw", "-symbolize=none", with_token(f"{address}heap?debug=1"))
     assert "alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes" in raw
     rows = re.findall(r"^" + r" +(\d+)" * 4 + ": ", raw, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""`spprof.http.wsgi`: the paths in an application of a WSGI server."""
+"""`spprof.http.wsgi` serves the paths in an application of a WSGI server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``import spprof`` imports, and that nothing is imported or read later, whatever happens to the program."""
+"""Checks what ``import spprof`` imports, and that nothing is imported or read later, whatever the program does."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FROM_THE_STANDARD_LIBRARY = {
     *("atexit", "binascii", "errno", "itertools", "math", "warnings", "zlib"),
     *("_py_warnings", "_contextvars", "_math_integer", "math.integer", "time"),
 }
-"""Every standard module that it imports and a plain Python does not: written in C, except ``__future__`` and
-``warnings``. Includes what ``warnings`` itself imports.
+"""Every standard module that the package imports and a plain Python does not. All of them are written in C, except
+``__future__`` and ``warnings``. Includes the modules that ``warnings`` itself imports.
 """
 
 RUN_BY_A_START = {f"spprof{name}" for name in ("", "._engine", ".environment", ".memprof", ".on_demand", ".reserve")}
@@ -58,7 +58,7 @@ def test_starting_imports_little_and_runs_little_of_the_package(child: Child) ->
 
 
 def test_importing_the_package_keeps_every_module_of_it(child: Child) -> None:
-    """Except those of the command line, those for type checkers, and those that are loaded on request."""
+    """Modules of the command line, modules for type checkers, and modules that are loaded on request are excepted."""
     package = Path(spprof.__file__).parent
     names = {".".join(("spprof", *file.relative_to(package).with_suffix("").parts)) for file in package.rglob("*.py")}
     names = {name.removesuffix(".__init__") for name in names}
@@ -71,7 +71,7 @@ def test_importing_the_package_keeps_every_module_of_it(child: Child) -> None:
 
 
 def test_functions_of_kept_modules_have_the_builtins_of_all_others(child: Child) -> None:
-    """If they have others, CPython 3.14's JIT watches types before it has been initialized."""
+    """If the functions have other builtins, CPython 3.14's JIT watches types before it has been initialized."""
     told = child.run(specimen("imports/builtins_of_functions"))
     assert told == "True {True}\n{True}\n"
 
@@ -110,7 +110,9 @@ def test_starting_and_looking_need_no_descriptor(child: Child) -> None:
 
 @pytest.mark.parametrize("what", ["removed", "upgraded"])
 def test_the_package_may_be_taken_from_disk_while_the_program_runs(child: Child, what: str) -> None:
-    """As ``pip install --upgrade`` does while a service runs: modules imported earlier and later must match."""
+    """``pip install --upgrade`` replaces the package while a service is running: modules imported earlier and later
+    must match.
+    """
     copy = child.folder / "site" / "spprof"
     shutil.copytree(Path(spprof.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     told = child.run(
@@ -138,7 +140,7 @@ def test_a_module_that_fails_is_run_again(child: Child) -> None:
 
 
 def test_modules_of_the_programs_own_names_are_not_taken_for_ours(child: Child) -> None:
-    """Nor for the standard library's: names that are imported later."""
+    """The program's modules are not mistaken for those of the standard library either, if these are imported later."""
     names = ("math", "zlib", "struct", "json", "re", "errno", "spprof", "spprof.records", "spprof.heap", "warnings")
     child.run(f"""
         import sys, types
@@ -154,13 +156,13 @@ def test_modules_of_the_programs_own_names_are_not_taken_for_ours(child: Child) 
 
 
 def test_a_run_imports_little(place: Place) -> None:
-    """In both of its processes, to the end."""
+    """Few modules are imported in both of the run's processes, until they end."""
     place.write("pass")
     tells = {"PYTHONPROFILEIMPORTTIME": "1"}
     script = "import sys; sys.argv[0] = 'bin/spprof'; from spprof.cli.main import main; main()"  # as pip creates them
     told = place.call([sys.executable, "-c", script, "run", "-o", "x.pb.gz", "program.py"], environment=tells).stderr
     alone = imported(place.call([sys.executable, "program.py"], environment=tells).stderr)
-    alone |= imported(place.call([sys.executable, "-c", "pass"], environment=tells).stderr)  # the second
+    alone |= imported(place.call([sys.executable, "-c", "pass"], environment=tells).stderr)  # the second process
     assert "spprof: wrote x.pb.gz" in told
     first, second = told.split("imported package\n")[1:]
     assert imported(first) - alone <= FROM_THE_STANDARD_LIBRARY | {"operator"} | RUN_BY_THE_COMMAND
@@ -179,10 +181,12 @@ def test_a_program_that_is_called_as_the_command_is_keeps_all_at_its_start(place
 
 
 def imported(told: str) -> set[str]:
-    """Return the modules in the output of ``-X importtime``."""
+    """Return the modules listed by ``-X importtime``."""
     return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", told, re.MULTILINE))
 
 
 def test_results_are_dataclasses_for_who_asks(child: Child) -> None:
-    """The standard library does not create them, because that would slow down every import of spprof."""
+    """The results are not created with the standard library's dataclasses, which would slow down every import of
+    spprof.
+    """
     child.run(specimen("imports/dataclasses_for_who_asks"))

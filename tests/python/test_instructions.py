@@ -1,6 +1,6 @@
-"""The cost of an unsampled allocation, to the exact instruction: in our own objects, excluding the allocators.
+"""The exact number of instructions that an unsampled allocation costs in our own objects, excluding the allocators.
 
-Counted by callgrind in the installed library. The figures apply to one compiler; docs/research.md says what each
+Callgrind counts them in the installed library. The figures apply to one compiler; docs/research.md says what each
 instruction is for. `bench/instructions.py` prints them next to those of the allocators.
 """
 
@@ -19,8 +19,8 @@ from instructions import CASES, Count, Valgrind, Variant, compile_loops, count, 
 
 COMPILER = "GCC: (Debian 12.2.0"
 
-# By state: its name in count_all.py, whether the library is preloaded; then malloc + free, calloc + free, realloc, and
-# the same for PyObject_*.
+# By state: its name in count_all.py, and whether the library is preloaded; then the counts for malloc + free, calloc +
+# free and realloc, and the same for PyObject_*.
 EXACT = {
     "preloaded, never started": ("never", True, [2, 2, 1, 0, 0, 0]),
     "patched": ("started", False, [15, 18, 17, 9, 14, 11]),
@@ -28,12 +28,12 @@ EXACT = {
     "preloaded": ("started", True, [17, 20, 18, 9, 14, 11]),
 }
 A_SAMPLE_AT_MOST = 5200
-"""With its free, below three Python frames: about 4300 to 5000."""
+"""An allocation with its free, below three Python frames, takes about 4300 to 5000 instructions."""
 
 
 @pytest.fixture(scope="module")
 def valgrind() -> Valgrind:
-    """Skip the test where the figures could not be equal."""
+    """Return valgrind. Skip the test if the figures cannot be the same here."""
     if sys.version_info[:2] != (3, 11):
         pytest.skip("the reference is CPython 3.11")
     if platform.machine() != "x86_64":

@@ -1,6 +1,7 @@
 """Which native frames are shown.
 
-The first half tests the table, with stacks written as strings of roles; the second half tests real stacks.
+The first half of the tests checks the table, with stacks written as strings of roles; the second half checks real
+stacks.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def interpreter_has_names() -> bool:
 
 
 def from_python(stack: list[tuple[str, bool]]) -> list[str]:
-    """Return the frames from the innermost Python frame on."""
+    """Return the innermost Python frame and the frames that called it."""
     first = next(index for index, (_, is_python) in enumerate(stack) if is_python)
     return [function for function, _ in stack[first:]]
 

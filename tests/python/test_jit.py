@@ -1,4 +1,4 @@
-"""JIT-generated code, which no stack shows: CPython from 3.14 on, if built with the JIT."""
+"""JIT-generated code, which no stack shows. Tested on CPython from 3.14 on, if built with the JIT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that start the profilers themselves while ``spprof run`` or SPPROF has started them."""
+"""Programs that start the profilers themselves although ``spprof run`` or SPPROF has already started them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_starts_of_the_program_join_the_profile_of_the_run(tmp_path: Path, how: 
 
 
 def test_a_program_alone_gets_its_own(tmp_path: Path):
-    """The specimen's output when nothing is running, with which the tests above compare."""
+    """Check the specimen's output when nothing is running. The tests above compare with it."""
     finished = run(tmp_path, specimen("joining/starts"), None)
     assert finished.stdout.splitlines()[:2] == ["heap False True", "block True True False"]
     assert SAYS not in finished.stderr

@@ -1,4 +1,4 @@
-"""How ``spprof run`` handles the end of programs that have removed what it needs for that."""
+"""How ``spprof run`` handles the end of a program that has removed something it needs to write the profile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def run(place: Place, name: str, program: str) -> str:
-    """Run the program, with its profile in ``name``, and return the messages. The program prints only "ran"."""
+    """Run the program with its profile in ``name``, check that it prints only "ran", and return the messages."""
     place.write(program)
     finished = place.call([*SPPROF, "run", "-o", str(place.folder / name), "program.py"])
     assert (finished.returncode, finished.stdout) == (0, "ran\n"), finished.stderr
@@ -53,7 +53,7 @@ except OSError: print("ran", flush=True)
 
 
 def test_descriptors_of_the_program_stay_open_whatever_number_they_have(place: Place) -> None:
-    """It closes everything that it did not open, as daemons do; its files are flushed when the interpreter ends."""
+    """The program closes everything that it did not open, as daemons do. Its files are flushed at shutdown."""
     program = """
 import os
 os.closerange(3, 256)

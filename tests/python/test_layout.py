@@ -40,7 +40,7 @@ USED = {
     *(["gen_object.gi_iframe"] if sys.version_info >= (3, 14) else []),
     *(["thread_state.base_frame"] if sys.version_info >= (3, 15) else []),
 }
-"""The offsets that the walkers read, and the interpreter reports."""
+"""The offsets that the interpreter reports and the walkers read."""
 
 TABLE_WORDS = {(3, 13): 73, (3, 14): 95, (3, 15): 111}
 """The length of the interpreter's table; the memory after it is in use."""
@@ -55,7 +55,7 @@ OTHERS = re.compile(
 
 
 def refused(said: str) -> str:
-    """Return the names in a rejection."""
+    """Return the names of the differing fields that a rejection lists."""
     if said == FREE_THREADED:
         return "free_threaded"
     matched = OTHERS.fullmatch(said)

@@ -1,4 +1,6 @@
-"""From import to exit: what is installed when, what accumulates, what threads and forked children may do meanwhile."""
+"""The profiler's lifecycle from import to exit: which hooks are installed when, what accumulates, and what threads and
+forked children may do in the meantime.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def test_importing_hooks_nothing_and_starts_no_thread(child: Child, preload: boo
 
 @pytest.mark.parametrize(("native", "preload"), [("off", False), ("patch", False), ("preload", True)])
 def test_hooks_come_with_start_and_the_pools_go_with_stop(child: Child, native: str, preload: bool) -> None:
-    """The RAW hook stays after a stop to see frees, unless malloc's own hooks see them. No thread is needed."""
+    """The RAW hook stays installed after a stop so that it sees frees, unless malloc's own hooks see them. No thread is
+    needed.
+    """
     child.run(
         specimen("lifecycle/hooks_come_with_start_and_the_pools_go_with_stop"),
         native,
@@ -72,7 +76,9 @@ def test_any_thread_may_start_and_stop(child: Child) -> None:
 
 
 def test_a_memory_profiler_shows_only_its_own_block(child: Child) -> None:
-    """Also as the very first use of the package, after an exception, and entered again."""
+    """This also holds if the block is the very first use of the package, if an exception ends it, and if it is entered
+    again.
+    """
     child.run(specimen("lifecycle/a_memory_profiler_shows_only_its_own_block"))
 
 
@@ -92,7 +98,7 @@ def test_a_forked_child_goes_on_profiling(child: Child, threads: int, stopped: b
 
 @PRELOADED
 def test_a_forked_child_may_end_like_any_program(child: Child, preload: bool) -> None:
-    """Through the interpreter's exit, with its own shutdown."""
+    """A forked child may exit through the interpreter's normal shutdown."""
     printed = child.run(
         specimen("lifecycle/a_forked_child_may_end_like_any_program"),
         preload=preload,

@@ -1,4 +1,6 @@
-"""Listening: who gets an answer, what is refused, and that nothing remains; the paths' answers are tested elsewhere."""
+"""Listening: which clients get an answer, what is refused, and that nothing remains. The paths' answers are tested
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,7 @@ def nothing_is_left() -> Iterator[None]:
     assert not threads()
     yield
     listener.close_all()
-    while background._state().jobs:  # clients have gone, which ends the work for them
+    while background._state().jobs:  # all clients have gone, which ends their jobs
         assert _engine.background_wake()
     _engine.server_pause()
     assert _engine.background_stop(60.0)
@@ -69,7 +71,7 @@ def nothing_is_left() -> Iterator[None]:
 
 @pytest.fixture
 def echo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make each path answer with the request."""
+    """Make each path answer with the text of the request."""
 
     def answer(method: str, path: str, query: str) -> Answer:
         return Answer(200, "text/plain", f"{method} {path} {query}".encode(), "", (("Allow", "GET"),))
@@ -315,7 +317,7 @@ def many_descriptors() -> Iterator[None]:
 
 @pytest.mark.usefixtures("echo", "many_descriptors")
 def test_slow_clients_make_room_for_others() -> None:
-    """A thousand clients that have sent part of their head, only a few of which may stay."""
+    """A thousand clients have sent only part of their request head. Only a few of them may stay connected."""
     address = spprof.listen().address
     before = len(descriptors())
     with contextlib.ExitStack() as slow:
@@ -382,7 +384,7 @@ def test_nothing_is_left_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("echo")
 def test_nobody_wakes_up_while_nobody_asks() -> None:
-    """Measured by the kernel's counters for each of our threads. Earlier requests may take a while to finish."""
+    """The kernel's counters show whether each of our threads wakes up. Earlier requests may take a while to finish."""
     address = spprof.listen().address
     assert reply(address, "/a").status == 200
     ours = threads()
@@ -407,7 +409,7 @@ def test_a_program_that_closes_what_it_does_not_know_goes_on(tmp_path: Path) -> 
     waiting = connected(made.address)
     ours = {int(one) for one in descriptors() if int(one) >= 40}
     for number in ours - {waiting.fileno()}:
-        with contextlib.suppress(OSError):  # it closes the rest itself as soon as it notices
+        with contextlib.suppress(OSError):  # the listener closes the rest as soon as it notices
             os.close(number)
     files = [(tmp_path / f"{number}").open("wb") for number in range(len(ours))]
     for file in files:
@@ -424,7 +426,7 @@ def test_a_program_that_closes_what_it_does_not_know_goes_on(tmp_path: Path) -> 
 
 
 def test_forks_and_other_programs_inherit_nothing(child: Child) -> None:
-    """CPython 3.12 and later warn about threads at a fork."""
+    """CPython 3.12 and later warn about a fork while other threads exist."""
     done = child.attempt(specimen("listen/forks_and_programs"), environment={"PYTHONWARNINGS": "error"})
     assert (done.returncode, done.stdout, done.stderr) == (0, "nothing is inherited", "")
 

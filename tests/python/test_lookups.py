@@ -1,4 +1,4 @@
-"""Functions that a program looks up by name while slots are patched: ctypes, cffi, plug-ins, interposers."""
+"""Functions that a program looks up by name while slots are patched, as ctypes, cffi, plug-ins and interposers do."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_libcs_own_functions_are_given_out_where_another_allocator_is_in_use(chi
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_library_with_an_allocator_of_its_own_finds_that_one(child: Child, when: str) -> None:
-    """Its scope is not ours: the result of RTLD_DEFAULT depends on the caller."""
+    """The library's scope is not ours: the result of RTLD_DEFAULT depends on the caller."""
     build(child.folder)
     allocator = compile_text(OWN_MALLOC, child.folder / "liballocator.so", "-fno-builtin")
     library = build(child.folder, "binding.so", "-Wl,--no-as-needed", str(allocator), f"-Wl,-rpath,{child.folder}")

@@ -1,4 +1,4 @@
-"""The program's own mappings: who created them, how much of them is resident, and where that is shown."""
+"""The program's own mappings: which line created them, how much is resident, and where the figures are shown."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ KNOWN = {
     "shared": (100, "shared", "/dev/shm/NAME"),
     "untouched": (0, "shared", ""),
 }
-"""For each function of the program: pages of 1000 that it has touched, kind and path of the mapping."""
+"""For each function of the program: how many of 1000 pages it has touched, and the kind and path of its mapping."""
 
 
 class Known:
-    """The program that maps known sizes, in one of its modes."""
+    """A run of the program that maps known sizes, in one mode."""
 
     def __init__(self, child: Child, folder: Path, order: str, preload: bool) -> None:
         self.profile = folder / "known.pb.gz"
@@ -60,7 +60,7 @@ def native(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="module", params=["first", "after"])
 def known(request: pytest.FixtureRequest, native: bool, tmp_path_factory: pytest.TempPathFactory) -> Known:
-    """Preloaded and patched, with the profiler started first and after the imports."""
+    """Run the program preloaded and patched, with the profiler started before and after the imports."""
     folder = tmp_path_factory.mktemp("known")
     return Known(Child(folder), folder, request.param, native)
 
@@ -91,7 +91,7 @@ def test_the_command_line_shows_the_users_line(known: Known, child: Child, view:
         SPPROF, "table", "--view", view, "--json", str(known.profile),
     )  # fmt: skip
     sites = {site["function"]: site for site in json.loads(said)["sites"]}
-    site = sites.get("SharedMemory.__init__") or sites["__init__"]  # without the class before 3.11
+    site = sites.get("SharedMemory.__init__") or sites["__init__"]  # before 3.11 without the class
     assert site["your_line"]["function"] == "shared"
     assert site["own"] == known.page * (1000 if view == "mapped" else 100)
     assert sites["of_file"]["own"] == known.page * (1000 if view == "mapped" else 200)
@@ -176,7 +176,7 @@ def record(address: int, size: int, resident: int, stack: int, probability: floa
 
 
 def snapshot_of(records: list[Range], blocks: Sequence[tuple[int, int, int]] = (), rate: int = 4096) -> HeapSamples:
-    """Return a snapshot. ``blocks``: size, resident bytes, stack."""
+    """Return a snapshot with these mappings. ``blocks`` lists the size, resident bytes and stack of each block."""
     packed = [
         struct.pack(_engine.SAMPLE_FORMAT, 16 * at, size, at, at, rate, 77, stack)
         for at, (size, _, stack) in enumerate(blocks, 1)
@@ -210,7 +210,7 @@ def snapshot_of(records: list[Range], blocks: Sequence[tuple[int, int, int]] = (
 
 
 def written(samples: HeapSamples) -> Profile:
-    """Return the contents of a file of them."""
+    """Return the profile as it would be read from a file of these samples."""
     return decode(b"".join(encode(profile_of(samples, modules=[]))))
 
 
@@ -288,7 +288,7 @@ def test_the_page_has_what_is_resident_and_mappings_where_there_are_any() -> Non
 
 
 def groups(report: Report) -> list[str]:
-    """Return the measured quantities, in the order of the columns."""
+    """Return the measured quantities in the order of the columns."""
     return list(dict.fromkeys(column.group for column in report.columns))
 
 

@@ -11,7 +11,7 @@ WAYS = ["patch", "preload"]
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_mapping_names_the_line_that_made_it(child: Child, way: str) -> None:
-    """By a module that is imported after the start."""
+    """The mapping is made by a module that is imported after the start."""
     assert child.run(specimen("mappings/names_its_line"), way, preload=way == "preload") == f"{way}\n"
 
 

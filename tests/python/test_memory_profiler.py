@@ -1,4 +1,4 @@
-"""The contract of `spprof.memprof.MemoryProfiler`, on the real engine."""
+"""The contract of `spprof.memprof.MemoryProfiler`, tested on the real engine."""
 
 from __future__ import annotations
 

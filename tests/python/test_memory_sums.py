@@ -23,14 +23,14 @@ MIMALLOCS = ["mimalloc", "mimalloc_debug"] if sys.version_info >= (3, 13) else [
 
 
 def grown(child: Child, *words: object, **environment: str) -> tuple[Growth, Growth]:
-    """Return the growth of each part with all blocks, and with half of them."""
+    """Return the growth of each part with all blocks, and with half of them freed."""
     program = specimen("memory_sums/grown")
     whole, half = json.loads(child.run(program, *map(str, words), environment=environment))
     return whole, half
 
 
 def assert_explained(growth: Growth) -> None:
-    """Check the sums within 5 %."""
+    """Check that the sums are correct within 5 %."""
     assert growth["rss"] > 64 << 20
     assert abs(growth["rest"]) * 20 <= growth["rss"], growth
 
@@ -107,8 +107,8 @@ SETTINGS = [
     ids=lambda one: "-".join(one.values()) if isinstance(one, dict) else str(one),
 )
 def test_blocks_are_explained_whatever_malloc_is_told(child: Child, setting: dict[str, str], size: int) -> None:
-    """If each of the larger blocks has its own mapping, every second one leaves a hole among 20,000 regions."""
-    interleaved = size == 200 and "hugetlb=2" in str(setting)  # arenas of pools and pieces of the heap
+    """If each of the larger blocks has its own mapping, freeing every second one leaves holes among 20,000 regions."""
+    interleaved = size == 200 and "hugetlb=2" in str(setting)  # pool arenas alternate with pieces of the heap
     for malloc in ("malloc", "pymalloc") if interleaved else ("malloc",):
         whole, half = grown(child, size, 100_000_000 // size, "profiled", PYTHONMALLOC=malloc, **setting)
         assert_explained(whole)
@@ -136,13 +136,13 @@ def test_pythons_mimalloc_counts_as_in_use(child: Child, malloc: str, profiled: 
     whole, half = grown(child, 1000, 100_000, profiled, PYTHONMALLOC=malloc)
     assert_explained(whole)
     assert_explained(half)
-    assert whole["python_objects"] >= 95_000_000  # some of the profiler's own objects come or go meanwhile
+    assert whole["python_objects"] >= 95_000_000  # a few of the profiler's own objects come and go
 
 
 @pytest.mark.parametrize("malloc", ["pymalloc", "pymalloc_debug"])
 @pytest.mark.parametrize("state", ["fresh", "used", "half", "freed"])
 def test_pools_are_as_python_itself_counts_them(child: Child, state: str, malloc: str) -> None:
-    """Between the two counts a few objects come and go."""
+    """A few objects come and go between the two counts."""
     said = child.run(specimen("memory_sums/pools"), state, "0", environment={"PYTHONMALLOC": malloc})
     (used, arenas), (our_used, our_arenas, resident) = json.loads(said)
     assert abs(used - our_used) <= 4096
@@ -191,7 +191,7 @@ def test_children_forked_while_others_ask_malloc_ask_it_too(child: Child, malloc
 
 @pytest.mark.parametrize("preload", [False, True])
 def test_data_without_bytes_in_a_file_is_its_librarys(child: Child, preload: bool) -> None:
-    """Its first word looks like a malloc block."""
+    """The first word of the data looks like a malloc block."""
     size = 8 << 20
     text = f"""
         static volatile union {{ unsigned long words[2]; char bytes[{size} + 4096]; }} zeros
@@ -233,7 +233,7 @@ def told_with_refusals(child: Child, burners: dict[str, str], calls: str, error:
 def test_memory_is_read_by_another_way_where_the_kernel_refuses_to_copy(
     child: Child, burners: dict[str, str], error: str
 ) -> None:
-    """As under the seccomp profiles of old containers."""
+    """The seccomp profiles of old containers refuse such calls."""
     before, *after = told_with_refusals(child, burners, "process_vm_readv", error)
     assert before is not None
     for now in after:
@@ -242,7 +242,7 @@ def test_memory_is_read_by_another_way_where_the_kernel_refuses_to_copy(
 
 
 def test_what_nobody_may_look_at_is_not_told(child: Child, burners: dict[str, str]) -> None:
-    """No part without its source, and no report without the kernel's list."""
+    """A part whose source is unreadable is omitted. Without the kernel's list, there is no report."""
     for now in told_with_refusals(child, burners, "process_vm_readv+mincore", "EPERM")[1:]:
         assert now is not None
         assert now["malloc_free"] == now["pymalloc_free"] == 0
@@ -273,8 +273,8 @@ def test_reports_are_made_beside_threads_forks_and_handlers(child: Child, preloa
 
 
 def test_rounding_is_a_part_of_its_own(child: Child) -> None:
-    """Pools round blocks of 97 bytes up to 112, and malloc rounds 633 up to 656; each estimate is based on about 6,000
-    samples.
+    """Pools round blocks of 97 bytes up to 112, and malloc rounds blocks of 633 up to 656. Each estimate is based on
+    about 6,000 samples.
     """
     small = json.loads(child.run(specimen("memory_sums/rounded"), "1000000", str(97 - BYTES_HEADER)))
     assert_about(small["rounding"], 15_000_000)
@@ -305,7 +305,7 @@ POOL, ARENA = (16 << 10, 1 << 20) if sys.version_info >= (3, 10) else (4 << 10, 
 
 @pytest.mark.parametrize("is_aligned", [True, False])
 def test_an_arena_ends_before_what_follows_it(is_aligned: bool) -> None:
-    """An arena whose start is not a multiple of a pool's size holds one pool less."""
+    """An arena whose start is not a multiple of the pool size holds one pool less."""
     page = mmap.PAGESIZE
     if page == POOL and not is_aligned:
         pytest.skip("pools of one page fit into every arena equally")

@@ -1,4 +1,4 @@
-"""Stacks that mix every way to call, and invariants of every stack of a busy program.
+"""Stacks that mix every way to call a function, and invariants of every stack of a busy program.
 
 Every allocation is sampled.
 """
@@ -23,7 +23,7 @@ def teller(child: Child, tmp_path_factory: pytest.TempPathFactory) -> Teller:
     return Teller(child, build_libraries(tmp_path_factory.getbasetemp() / "whole_stacks"))
 
 
-# How go() reaches the next go(), and the frames between them, leaf first.
+# For each way, the frames between go() and the next go() that it calls, leaf first.
 WAYS = {
     "by_call": ["extension_call()", "by_call"],
     "by_ctypes": [name("by_ctypes.<locals>.<lambda>"), *CALLBACK, *CTYPES, "by_ctypes"],
@@ -45,7 +45,7 @@ WAYS = {
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_ways_to_call_may_be_mixed_at_will(teller: Teller, seed: int) -> None:
-    """Each way alone, and long random mixtures."""
+    """Each way is tested alone and in long random mixtures."""
     chance = random.Random(seed)
     mixtures = [[way] for way in WAYS] + [chance.choices(list(WAYS), k=chance.randrange(2, 15)) for _ in range(100)]
     expected, sizes = {}, list(range(70001, 70001 + len(mixtures)))
@@ -59,7 +59,7 @@ def test_ways_to_call_may_be_mixed_at_will(teller: Teller, seed: int) -> None:
 
 
 def test_stacks_are_right_while_a_trace_function_runs(child: Child, teller: Teller) -> None:
-    """The trace function is called for generators that are about to run, or have run, and for frames that only pass
+    """The trace function is called for generators that are about to run or have just run, and for frames that only pass
     throw() on. The stack has exactly the frames that the interpreter would show. If 3.9 has lost them, the stack is
     marked as truncated.
     """
@@ -82,8 +82,8 @@ def test_stacks_are_right_while_a_trace_function_runs(child: Child, teller: Tell
 
 
 def test_every_call_of_the_evaluation_loop_gives_place_to_the_frames_it_runs(child: Child) -> None:
-    """In no stack of a busy program is a native frame in the loop's code. There is no endless recursion here: before
-    3.11, the call that is refused for it has no Python frame yet.
+    """No stack of a busy program has a native frame in the evaluation loop's code. The program has no endless
+    recursion: before 3.11, the call that exceeds the recursion limit does not have a Python frame yet.
     """
     include = f"-I{ROOT / 'include'}"
     library = native.compile_library(

@@ -1,4 +1,4 @@
-"""Programs that use up their permitted memory: the profile of that moment is written."""
+"""If a program uses up its permitted memory, the profile at that time is written."""
 
 from __future__ import annotations
 
@@ -76,6 +76,6 @@ def test_the_reserve_is_a_small_part_of_what_the_process_may_have(child: Child, 
     reason="CPython 3.12 and 3.13 crash without memory for a generator, even without spprof",
 )
 def test_every_allocation_of_a_snapshot_and_its_file_may_fail(child: Child) -> None:
-    """If only one allocation fails, the profile is still made, and the next one is correct."""
+    """If a single allocation fails, the profile is still made, and the next one is correct."""
     pytest.importorskip("_testcapi")
     child.run(specimen("endings/failing_allocations"))

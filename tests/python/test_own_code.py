@@ -1,4 +1,4 @@
-"""The profiler's own work does not appear as the program's: its memory is omitted, its time is one frame."""
+"""The profiler's own work is not charged to the program: its memory is omitted, and its time is shown as one frame."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_time_of_the_profiler_is_one_frame(child: Child):
 
 
 def test_a_run_that_writes_every_so_often_shows_none_of_it(place: Place):
-    """With every allocation sampled: our thread's allocations, the final work, and the writing of the file itself."""
+    """Every allocation is sampled, including those of our thread, of the final work, and of writing the file itself."""
     place.write("""
         import os, time
         kept = bytearray(100_000)

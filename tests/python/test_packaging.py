@@ -29,7 +29,7 @@ NOT_SOURCES = (".git", ".venv", "build", "__pycache__", "*.so", "PKG-INFO", ".*_
 
 
 def output_of(*command: str | Path, cwd: Path = ROOT) -> str:
-    """Return a command's output on both channels. AssertionError, with the output, unless the command succeeds."""
+    """Return a command's output on both channels. Raise AssertionError with the output if the command fails."""
     finished = attempt(*command, cwd=cwd)
     assert finished.returncode == 0, f"{' '.join(map(str, command))}\n{finished.stdout}"
     return finished.stdout
@@ -191,7 +191,7 @@ def test_a_folder_of_wheels_is_enough(wheel: Path, version: str, tmp_path: Path)
 @pytest.mark.packaging
 @pytest.mark.nightly
 def test_an_editable_install_follows_the_sources(source: Path, tmp_path: Path) -> None:
-    """The commands of CONTRIBUTING.md."""
+    """The test runs the commands of CONTRIBUTING.md."""
     contributing = " ".join((ROOT / "CONTRIBUTING.md").read_text().split())
     assert "make venv . .venv/bin/activate pip install --no-build-isolation --no-deps --editable ." in contributing
     checkout = tmp_path / "spprof"
@@ -257,12 +257,12 @@ def test_the_engine_lies_beside_the_package(child: Child) -> None:
 
 
 def test_an_import_starts_nothing(child: Child) -> None:
-    """No thread, no allocator hook, no signal handler, no tracing."""
+    """An import starts no thread and installs no allocator hook, signal handler or tracing."""
     child.run(specimen("packaging/an_import_starts_nothing"))
 
 
 def test_an_import_is_cheap(child: Child, tmp_path: Path) -> None:
-    """The time is printed, next to that of an empty package in the same runs, but not judged, because it depends on the
+    """The time is printed next to that of an empty package in the same runs, but not judged, because it depends on the
     machine. The test judges what makes an import slow: other modules, above all those that read files or compile
     classes. The import loads everything that later calls need, so it costs about 25 ms if nothing else has imported the
     same modules.

@@ -1,5 +1,4 @@
-"""The page where scripts are blocked, in old browsers or ones that only take a screenshot, and in notebooks converted
-to HTML.
+"""The page in browsers that block scripts, are old, or only take a screenshot, and in notebooks converted to HTML.
 
 Marked `viewers`, run by `make viewers`.
 """
@@ -29,14 +28,14 @@ LOOKS = "--headless --no-sandbox --disable-gpu --window-size=1440,900".split()
 
 
 def looked_at(path: Path, *options: str) -> str:
-    """Return the browser's output for a file, waiting only until it is loaded."""
+    """Return the browser's output for a file, waiting only until the file is loaded."""
     browser, environment = browser_program()
     folder = f"--user-data-dir={path.parent / 'browser'}"
     return output_of(browser, *LOOKS, folder, *options, f"file://{path}", environment=environment)
 
 
 def cells(elements: Elements) -> list[list[str]]:
-    """Return the static table's rows, without its headings."""
+    """Return the rows of the static table, without its headings."""
     found: list[list[str]] = []
     for name, _, content in elements.found:
         if name == "tr":
@@ -59,7 +58,7 @@ def test_the_page_is_there_when_it_has_loaded(tmp_path: Path):
 
 
 def test_a_picture_of_a_large_page_is_not_empty(tmp_path: Path):
-    """Compare a screenshot of a page with one that was taken after waiting."""
+    """Compare a screenshot of a page with one that is taken after waiting."""
     report = report_of(profile_of(random_heap(3, STACKS, 20_000).snapshot()))
     (tmp_path / "x.html").write_bytes(b"".join(written(report)))
     shots = [tmp_path / f"{at}.png" for at in range(2)]

@@ -1,4 +1,4 @@
-"""The page of a series in Chromium: the picture of the heap over time, and the selected time range.
+"""The page of a series in Chromium: the graph of the heap over time, and the selected time range.
 
 Marked `viewers`, run by `make viewers`.
 """
@@ -37,15 +37,15 @@ def clock(snapshot: int) -> str:
 
 
 def at_edge(tab: chromium.Tab, edge: int, height: float = 100) -> tuple[float, float]:
-    """Return the position of an edge in the window: 0 is before all snapshots, the others are snapshots, counted from
-    1.
+    """Return the position of an edge in the window. Edge 0 is before all snapshots; edge n is at the n-th snapshot,
+    counted from 1.
     """
     left, top = tab.run("(() => { const { x, y } = timeline.getBoundingClientRect(); return [x, y]; })()")
     return left + tab.run(f"report.timeline.xs[{edge}]"), top + height
 
 
 def drag(tab: chromium.Tab, start: int, end: int, **options: Any) -> None:
-    """Drag from one edge to another, at a height where neither has its handle."""
+    """Drag from one edge to another, at a height where neither edge has its handle."""
     tab.drag(at_edge(tab, start, 20), at_edge(tab, end, 20), **options)
 
 
@@ -54,7 +54,7 @@ def still_live(heaps: HeapsOverTime, start: int, end: int) -> dict[str, int]:
 
 
 def own(tab: chromium.Tab) -> dict[str, str]:
-    """Return the table: each function and what it holds itself, without functions that hold nothing."""
+    """Return the table as each function and what it holds itself, omitting functions that hold nothing."""
     return {row[-1].split()[1 if row[-1].startswith("⇅") else 0]: row[0] for row in rows(tab) if row[0] != "0 B"}
 
 
@@ -268,7 +268,7 @@ def test_a_wrong_link_chooses_nothing(show: Shown, fragment: str):
     assert (tab.run("report.choice.range"), text(tab, "#range-words")) == (None, INVITATION)
 
 
-# ---- The picture
+# ---- The graph over time
 
 
 def outline(tab: chromium.Tab, selector: str) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Which source lines the page contains, and that reading them never fails and never reveals more."""
+"""Which source lines the page contains. Reading them never fails and never reveals other files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINES = [f"line_{number} = {number}" for number in range(1, 21)]
 
 @pytest.fixture(autouse=True)
 def imported_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the program had been loaded after the test wrote its files."""
+    """Pretend that the program was loaded after the test had written its files."""
     monkeypatch.setattr(sources, "IMPORTED_NS", time.time_ns() + 10**15)
 
 
@@ -38,7 +38,7 @@ def profile(*sites: tuple[str, int], time_ns: int = 0, blocks: int = 4) -> Profi
 
 
 def shown(report: Report) -> dict[str, tuple[int, list[str]]]:
-    """Return the lines by the function of their site."""
+    """Return the source lines shown for each site's function."""
     return {report.places[place].function: (first, lines) for place, first, lines in report.excerpts}
 
 
@@ -67,7 +67,7 @@ def test_a_file_changed_after_the_profile_shows_nothing(tmp_path: Path):
 
 
 def test_a_file_put_in_the_place_of_an_older_one_shows_nothing(tmp_path: Path):
-    """Its own modification time is old, like that of an unpacked package."""
+    """The new file's modification time is old, like that of a file from an unpacked package."""
     file = written(tmp_path, "\n".join(LINES))
     taken = os.stat(file).st_ctime_ns
     other = written(tmp_path, "other\n" * 20, "b.py")
@@ -91,7 +91,7 @@ def test_a_profile_of_no_known_time_shows_nothing(tmp_path: Path):
 
 
 def test_only_regular_files_of_python_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A profile may come from anyone, and name anything."""
+    """A profile may come from anyone, and name any file."""
     secret = written(tmp_path, "secret\n" * 20, "id_rsa")
     os.mkfifo(tmp_path / "fifo.py")
     (tmp_path / "folder.py").mkdir()
@@ -168,7 +168,7 @@ def test_lines_that_linecache_keeps_of_a_file_are_not_believed(tmp_path: Path, m
 
 
 def test_what_holds_most_comes_before_the_programs_other_lines(tmp_path: Path):
-    """Two sites of libraries below three hundred calls of the program itself."""
+    """Two library sites are called through three hundred frames of the program itself."""
     file, library = written(tmp_path, "x\n" * 400), written(tmp_path, "y\n" * 400, "site.py")
     installed = tmp_path / "site-packages" / "other"
     installed.mkdir(parents=True)

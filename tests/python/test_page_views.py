@@ -1,4 +1,4 @@
-"""The page's folded runs, its callers and callees of one function, and its source lines, in Chromium.
+"""The page's folded runs, the callers and callees of one function, and the source lines, in Chromium.
 
 Marked `viewers`, run by `make viewers`.
 """
@@ -35,7 +35,7 @@ def frames_and(*others: Any) -> list[Location]:
 
 
 def served(*samples: Any) -> Profile:
-    """Twelve frames of a framework, 0 to 11, above MAIN 12, SERVE 13, LOAD 14 and DECODE 15."""
+    """Return a profile with twelve frames of a framework, 0 to 11, above MAIN 12, SERVE 13, LOAD 14 and DECODE 15."""
     return Profile(
         HEAP_TYPES, frames_and(MAIN, SERVE, LOAD, DECODE), list(samples), default_type="inuse_space", period=1
     )
@@ -45,7 +45,7 @@ ALL_STEPS = tuple(range(11, -1, -1))
 
 
 def written_on(tab: chromium.Tab) -> list[str]:
-    """Return the texts written to the canvas since then."""
+    """Return the texts written to the canvas since WATCH ran."""
     return list(tab.run("window.written"))
 
 
@@ -203,7 +203,7 @@ AROUND = heap(
 
 
 def halves(tab: chromium.Tab) -> list[list[list[object]]]:
-    """Return callers and callees: each row's names and MiB."""
+    """Return the callers and the callees as rows with their names and MiB."""
     half = "report.{}.rows.map((row) => row.map((box) => [nameOfBox(box), box.call.values[0] / 1048576]).flat())"
     return [list(tab.run(half.format(which).replace("nameOfBox(box)", NAME))) for which in ("upper", "graph")]
 
@@ -353,7 +353,7 @@ def with_source(report: Report, *excerpts: Excerpt) -> Report:
 
 
 def source_shown(tab: chromium.Tab) -> tuple[list[str], list[str]]:
-    """Return the lines, and the marked ones."""
+    """Return the shown source lines, and the marked ones among them."""
     lines = "[...document.querySelectorAll('#details .source {}')].map((line) => line.textContent)"
     every, marked = tab.run(lines.format("code > span")), tab.run(lines.format("[aria-current]"))
     return [line.rstrip("\n") for line in every], [line.rstrip("\n") for line in marked]
@@ -442,7 +442,9 @@ AGED = heap(
         (sample((2, 0), 1, "worker"), 600),
     ))
 )  # fmt: skip
-"""8 MiB: decode holds 4, new; serve 2, at least ten minutes old; load 2 itself, at least one and ten minutes old."""
+"""8 MiB in all: decode holds 4, new; serve holds 2, at least ten minutes old; load itself holds 1 at least one minute
+old and 1 at least ten minutes old.
+"""
 
 FILL_OF = "(name) => report.graph.fill(report.graph.rows.flat().find((box) => nameOfBox(box) === name).call)"
 

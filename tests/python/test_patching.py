@@ -1,4 +1,6 @@
-"""Native allocations without a restart: every way of linking, libraries loaded later, pages left unchanged."""
+"""Native allocations without a restart, for every way of linking and for libraries loaded later. Pages are left
+unchanged.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,7 @@ def test_a_library_loaded_after_the_start_is_followed_from_its_first_call(child:
 
 
 def test_what_is_missed_of_a_later_library_is_what_its_constructor_allocates(child: Child) -> None:
-    """As documented: it runs before dlopen returns, when no slot of the library is patched yet."""
+    """As documented, the constructor runs before dlopen returns, when no slot of the library is patched yet."""
     library = build(child.folder, "bound at load, full RELRO")
     program = f"""
 memprof.start(0)
@@ -84,7 +86,9 @@ def test_slots_that_were_bound_before_the_start_are_followed(child: Child, linki
 
 
 def test_a_library_is_followed_though_samples_are_rare(child: Child) -> None:
-    """The first calls after a dlopen look for new objects, sampled or not. 50 MB never go unsampled."""
+    """The first calls after a dlopen look for new objects, whether or not they are sampled. A block of 50 MB never goes
+    unsampled.
+    """
     library = build(child.folder, "bound at load, full RELRO")
     program = f"""
 memprof.start(512)
@@ -115,7 +119,7 @@ def test_a_library_that_finds_others_by_its_runpath_still_does(child: Child) -> 
 
 
 def test_an_object_that_binds_past_a_preload_is_followed_by_patching(child: Child) -> None:
-    """RTLD_DEEPBIND looks in the library's own dependencies first: libc's malloc, not the preloaded one."""
+    """RTLD_DEEPBIND searches the library's own dependencies first and finds libc's malloc, not the preloaded one."""
     library = build(child.folder, "bound at load, full RELRO")
     program = f"""
         {INDENTED}
@@ -220,7 +224,7 @@ int main(int count, char **arguments) { return Py_BytesMain(count, arguments); }
 
 
 def test_a_program_that_embeds_python_and_brings_its_own_malloc_is_followed(child: Child) -> None:
-    """With -rdynamic, every object uses the program's malloc: the original is that one, not libc's."""
+    """With -rdynamic, every object uses the program's malloc, so the original is that one, not libc's."""
     linked = with_shared_library()
     if linked is None:
         pytest.skip("this Python has no shared library to embed")
@@ -244,7 +248,7 @@ def test_a_program_that_embeds_python_and_brings_its_own_malloc_is_followed(chil
 
 
 def test_pointers_that_an_object_replaced_by_itself_do_not_make_it_uncovered(child: Child) -> None:
-    """As _decimal does: it starts with malloc's address and replaces it by Python's own allocator."""
+    """_decimal does this: it starts with malloc's address and replaces it with Python's own allocator."""
     text = """
         #include <stdlib.h>
         static void *other(size_t size) { (void)size; return NULL; }

@@ -1,4 +1,4 @@
-"""The heap at its peak: its sites, the windows, forked children, and the messages of a run."""
+"""The heap at its peak: its sites, the windows, forked children, and the messages of ``spprof run``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_sites_of_the_peak_are_what_was_live_then(child: Child):
 
 
 def test_both_peaks_are_exact_at_every_step(child: Child):
-    """Allocations, frees, reallocs, stops, starts and resets, in a stack table that evicts."""
+    """The steps are allocations, frees, reallocs, stops, starts and resets, with a stack table that evicts entries."""
     few = {"SPPROF_STACKS_MAX": "256"}
     child.run(specimen("peak/exact_at_every_step"), "2000", "1", environment=few)
 

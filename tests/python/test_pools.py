@@ -1,5 +1,5 @@
-"""Memory pools of libraries: Arrow's is reported with its size and the setting that reveals its lines, and is not
-affected.
+"""Memory pools of libraries: Arrow's pool is reported with its size and with the setting that reveals its lines, and is
+not affected.
 """
 
 from __future__ import annotations
@@ -60,13 +60,15 @@ def refuse() -> NoReturn:
     ],
 )
 def test_a_library_that_does_not_tell_has_no_pool(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
-    """Not loaded, half imported, built without it, or something else of that name."""
+    """pyarrow may not be loaded, may be half imported, or may be built without the pool. A different module may also
+    have its name.
+    """
     monkeypatch.setitem(sys.modules, "pyarrow.lib", module)
     assert pools() == ()
 
 
 def test_where_memory_has_run_out_the_question_is_not_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """with_reserve then frees its reserve, and tries again."""
+    """The MemoryError makes with_reserve free its reserve and try again."""
 
     def fail() -> NoReturn:
         raise MemoryError

@@ -1,4 +1,4 @@
-"""pprof files: the contents of ours, a round trip through the reader, and what is read of other tools' files."""
+"""pprof files: the contents of ours, a round trip through the reader, and what is read from other tools' files."""
 
 from __future__ import annotations
 

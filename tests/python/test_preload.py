@@ -1,4 +1,4 @@
-"""The library preloaded: one engine, everything that calls malloc, and foreign copies rejected."""
+"""The library preloaded: there is one engine, it sees everything that calls malloc, and foreign copies are rejected."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ print(finished.returncode, finished.stdout.strip(), finished.stderr.strip())
     "entry", ["{path}", "./{name}", "lib/../{name}", "./{name}:./{name}"], ids=["absolute", "dot", "folder", "twice"]
 )
 def test_children_in_another_folder_inherit_it_quietly(tmp_path: Path, entry: str) -> None:
-    """A relative entry would make the loader complain in every child that starts in another folder."""
+    """A relative entry in LD_PRELOAD would make the loader complain in every child that starts in another folder."""
     (tmp_path / "lib").mkdir()
     link = tmp_path / os.path.basename(library_path())
     link.symlink_to(library_path())
@@ -151,7 +151,7 @@ def test_children_in_another_folder_inherit_it_quietly(tmp_path: Path, entry: st
 
 
 def test_a_program_of_another_kind_runs_as_before(tmp_path: Path) -> None:
-    """Not every child is a Python."""
+    """Some children of a Python program are not Python programs."""
     program = 'import subprocess; print(subprocess.run(["sort"], input="b\\na\\n", capture_output=True, text=True))'
     plain = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
     finished = run_preloaded(library_path(), program, tmp_path)

@@ -19,7 +19,9 @@ NAME = "libspprof_alloc.so"
 
 
 def copy_of_library(folder: Path, version: str = spprof.__version__) -> str:
-    """Return a separate file, which the loader treats as another library, or one that claims another version."""
+    """Copy the library, optionally with another version inside, and return the path. The loader treats the copy as a
+    separate library.
+    """
     folder.mkdir()
     content = Path(library_path()).read_bytes()
     old, new = spprof.__version__.encode(), version.encode()
@@ -30,7 +32,7 @@ def copy_of_library(folder: Path, version: str = spprof.__version__) -> str:
 
 
 def another_version() -> str:
-    """Return a version of the same length as ours."""
+    """Return a different version string of the same length as ours."""
     return "9" * (len(spprof.__version__) - 4) + ".9.9"
 
 
@@ -78,7 +80,7 @@ def run(command: list[str], preload: str | None, folder: Path) -> tuple[int, str
 
 @pytest.mark.parametrize("way", WAYS)
 def test_programs_run_as_before_with_two_copies(tmp_path: Path, way: str) -> None:
-    """Once, each copy treated the other as the original and called it endlessly."""
+    """Formerly, each copy treated the other as the original and called it endlessly."""
     preload = copies(tmp_path)[way]
     text = "import subprocess as s; print(len(bytes(300_000)), s.getoutput('echo of a child'))"
     for command in (["ls", "/"], ["sort", __file__], [sys.executable, "-c", text]):
@@ -117,7 +119,7 @@ def test_a_copy_of_another_version_before_ours_is_named_by_the_import(child: Chi
 
 
 def package_elsewhere(folder: Path) -> Path:
-    """Create the package as in another environment, with its own library. Return the entry for PYTHONPATH."""
+    """Create the package, including its own library, as if in another environment. Return the entry for PYTHONPATH."""
     package = Path(spprof.__file__).parent
     engine = [path for path in Path(library_path()).parent.iterdir() if path.name.startswith(("_engine.", NAME))]
     shutil.copytree(package, folder / "spprof", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -128,7 +130,7 @@ def package_elsewhere(folder: Path) -> Path:
 
 @pytest.mark.parametrize("version", ["same", "another"])
 def test_run_works_below_the_library_of_another_environment(child: Child, tmp_path: Path, version: str) -> None:
-    """Its own library comes first, and the inherited one is inactive."""
+    """The library of the run's own environment comes first, and the inherited one is inactive."""
     inherited = copy_of_library(tmp_path / "other", spprof.__version__ if version == "same" else another_version())
     elsewhere = package_elsewhere(tmp_path / "elsewhere")
     variables = {**os.environ, "PYTHONPATH": str(elsewhere), "LD_PRELOAD": inherited}
@@ -169,7 +171,9 @@ def compiled(name: str, folder: Path) -> str:
 def test_a_wrapper_that_calls_the_next_definition_is_no_original(
     child: Child, tmp_path: Path, order: str, mode: str
 ) -> None:
-    """A wrapper that is preloaded before our library calls it; calling the wrapper in turn would never end."""
+    """A wrapper that is preloaded before our library calls our library. If our library called the wrapper in turn, the
+    calls would never end.
+    """
     wrapper = compiled("preload/wrapper.c", tmp_path)
     preload = order.format(own=library_path(), other=wrapper)
     for command in (["ls", "/"], [sys.executable, "-c", "print(bytes(3000))"]):
@@ -182,7 +186,7 @@ def test_a_wrapper_that_calls_the_next_definition_is_no_original(
     ("order", "mode"), [("{other}:{own}", "patch"), ("{own}:{other}", "preload"), ("{other}", "patch")]
 )
 def test_an_allocator_stays_the_allocator_on_either_side(child: Child, tmp_path: Path, order: str, mode: str) -> None:
-    """Blocks from the other allocator are returned to it, whenever sampling began."""
+    """Blocks from the other allocator are returned to it, no matter when sampling began."""
     other = compiled("other_allocator.c", tmp_path)
     preload = order.format(own=library_path(), other=other)
     told = json.loads(

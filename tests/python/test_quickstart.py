@@ -1,6 +1,6 @@
-"""Every block of docs/quickstart.md runs as printed, each in a child process.
+"""Every block of docs/quickstart.md runs as printed, each in its own child process.
 
-Where the default rate is used unseeded, the expected allocations are so large (at least 10 MB) that they never go
+Where the default rate is used without a seed, the expected allocations are so large (at least 10 MB) that they never go
 unsampled. A preamble provides what a block presupposes (a running profiler, the reader's own function). A block that is
 not listed here fails the test, so that a changed quickstart is noticed.
 """
@@ -47,7 +47,7 @@ class Example:
     after: str = ""
     prints: str = ""
     preload: bool = False
-    """Run once more with the library preloaded."""
+    """Whether to run the block once more with the library preloaded."""
     needs: tuple[str, ...] = field(default=())
 
 
@@ -157,7 +157,7 @@ print(cpu_profile.sample_count >= 5, mem_snapshot.estimated_heap_bytes > 45_000_
 }
 
 ONE_OF = {("Sampling Rate", 0): 3}
-"""Blocks that start the profiler in each of this many paragraphs."""
+"""Blocks with this many paragraphs, each of which starts the profiler."""
 
 SHELL = {
     ("Installation", 0): "installs from an index what is tested here",
@@ -192,7 +192,9 @@ def test_a_block_runs_as_printed(child: Child, name: Name, number: int):
 @pytest.mark.packaging
 @pytest.mark.nightly
 def test_the_library_is_made_and_preloaded_as_printed(tmp_path: Path):
-    """In a copy of the sources with the name that the block expects, with a script that needs the library."""
+    """The block runs in a copy of the sources with the name that the block expects, with a script that needs the
+    library.
+    """
     copy = tmp_path / "spprof"
     shutil.copytree(
         ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "build", "*.so", "*_cache")

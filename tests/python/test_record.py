@@ -36,8 +36,8 @@ def the_series(folder: Path) -> Series:
 
 
 def sums(profile: Profile, column: str, only: str = "") -> Counter[Frames]:
-    """Return the sums of each stack, or of those with a function whose name starts with ``only``: allocations on a
-    module's own lines may happen between two snapshots.
+    """Return the sums for each stack with a function whose name starts with ``only``. By default, all stacks are
+    included. Allocations on a module's own lines may happen between two snapshots.
     """
     found: Counter[Frames] = Counter()
     place = [one.type for one in profile.sample_types].index(column)
@@ -49,7 +49,7 @@ def sums(profile: Profile, column: str, only: str = "") -> Counter[Frames]:
 
 
 def labels_of_live(profile: Profile, only: str) -> set[object]:
-    """Return the live stacks with their labels, without ages, for functions whose names start with ``only``."""
+    """Return the live stacks with their labels, except ages, for functions whose names start with ``only``."""
     place = [one.type for one in profile.sample_types].index("inuse_objects")
     found: set[object] = set()
     for sample in profile.samples:
@@ -105,7 +105,7 @@ def test_every_second_one_goes_when_there_are_as_many_as_wanted(child: Child, tm
 
 
 def test_no_file_builds_on_one_that_is_gone(child: Child, tmp_path: Path) -> None:
-    """Half of the files are removed each time, and some could not be written."""
+    """Half of the files are removed each time the limit is reached, and some files could not be written."""
     failing = [3, 4, 5, 16, 32, 33, 34, 64]
     names = files_after(child, tmp_path, 100, 10, *failing)
     assert not {number_of(name) for name in names[-1]} & set(failing)
@@ -156,7 +156,7 @@ def test_blocks_carry_the_first_snapshot_that_saw_them(child: Child, tmp_path: P
 
 
 def test_what_is_gone_is_told_though_it_is_too_much_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later snapshots build on none from before, because the earlier state is no longer known."""
+    """Later snapshots do not build on earlier ones, because the earlier state is no longer known."""
     went = iter([(1,), (2, 3), (4,)])
     monkeypatch.setattr(changes, "_GONE_KEPT", 2)
     monkeypatch.setattr(changes, "take_changed", lambda *_: (None, b"", next(went)))
@@ -321,7 +321,7 @@ def test_a_snapshot_tells_the_growth_of_its_process(child: Child, tmp_path: Path
 
 
 def test_where_spprof_is_off_one_empty_file_is_written_and_nothing_waits(child: Child, tmp_path: Path) -> None:
-    """The program continues as if it were recorded, and its next steps with the folder work."""
+    """The program continues as if it were being recorded, and its next steps with the folder work."""
     child.run(
         f"""
         import os, spprof.memprof as memprof

@@ -1,4 +1,4 @@
-"""The package's modules are reimported while a profile is made, as notebooks and development servers do."""
+"""The package's modules are reimported while a profile is being made, as notebooks and development servers do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_what_is_not_stopped_is_saved_once_at_exit(child: Child, way: str) -> No
 
 
 def test_threads_keep_the_names_that_they_had_before(child: Child) -> None:
-    """Only the session knows a thread that has ended."""
+    """Only the session knows the name of a thread that has ended."""
     told = child.run("""
         import sys, threading
         import spprof

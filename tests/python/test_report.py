@@ -1,4 +1,4 @@
-"""The HTML file: its contents, read by another decoder; what its policy permits; how it is requested."""
+"""The HTML file: its contents, as read by a separate decoder; what its policy permits; how it is requested."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def file(heap: NaiveHeap, tmp_path: Path) -> Path:
 
 
 def values_by_stack(profile: Profile) -> dict[tuple[tuple[tuple[str, int], ...], str], tuple[int, ...]]:
-    """Return what the report must contain, summed up in a plain loop."""
+    """Return what the report must contain, summed in a plain loop."""
     found: dict[tuple[tuple[tuple[str, int], ...], str], list[int]] = {}
     for sample in profile.samples:
         stack = tuple((frame.function, frame.line) for frame in reversed(profile.frames(sample.stack)))

@@ -1,4 +1,4 @@
-"""The HTML file in Chromium, operated like a person would, by mouse, keys and address; and checked by axe-core.
+"""The HTML file in Chromium, operated as a person would, by mouse, keyboard and address, and checked by axe-core.
 
 Marked `viewers`, run by `make viewers`. Screenshots of every state, light and dark, are written to build/viewers.
 """
@@ -352,7 +352,7 @@ def test_hostile_names_are_text(show: Shown):
 
 
 def test_the_policy_stops_what_is_not_ours(browser: chromium.Chromium, tmp_path: Path):
-    """Tamper with the page: an added script and style have no effect, though the page works."""
+    """A script and a style added to the page have no effect, and the page still works."""
     page = b"".join(written(report_of(SMALL))).decode()
     extra = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'><style>h1{color:red}</style>"
     (tmp_path / "x.html").write_text(page.replace("<header>", extra + "<header>"))
@@ -378,7 +378,7 @@ def test_a_damaged_file_says_so(browser: chromium.Chromium, tmp_path: Path):
 
 
 def test_a_notebook_shows_the_page_in_its_frame(browser: chromium.Chromium, tmp_path: Path):
-    """In a page with the policy of Jupyter's server, which the frame inherits."""
+    """The frame is in a page with the policy of Jupyter's server, which the frame inherits."""
     shown = random_heap(3, STACKS).snapshot()._repr_html_()
     policy = "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
     meta = f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">'

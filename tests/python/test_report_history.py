@@ -1,4 +1,4 @@
-"""The report of a series: live memory over time, and from which snapshot on each entry was seen."""
+"""The report of a series: live memory over time, and the snapshot in which each entry was first seen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def decoded(report: Report) -> Read:
 
 
 def moment(at: int, live: int = 0, sites: dict[SiteKey, int] | None = None, time_ns: int | None = None) -> Moment:
-    """A moment of a series that is taken every second."""
+    """Return one snapshot of a series that is taken every second."""
     return Moment(START_NS + at * 10**9 if time_ns is None else time_ns, at * 1000, live, None, sites or {})
 
 
@@ -60,7 +60,7 @@ def test_entries_tell_from_which_snapshot_on_they_were_seen(seed: int):
 
 
 def point_of(*labels: Label) -> int:
-    """Return the point from which on a block with these labels was seen, in a series at 10, 20 and 40 seconds."""
+    """Return the snapshot in which a block with these labels was first seen, in a series at 10, 20 and 40 seconds."""
     samples = [Sample((0,), (1, 64, 1, 64), (Label("bytes", None, 64, "bytes"), *labels))]
     profile = Profile(HEAP_TYPES, [SITE], samples, default_type="inuse_space", period=1)
     (point,) = decoded(report_of(profile, moments=[moment(at) for at in (10, 20, 40)])).points
@@ -254,7 +254,7 @@ def test_what_draws_a_series_is_in_its_pages_alone():
 
 
 def live_rows(made: Made, number: int) -> list[tuple[str, Block, int]]:
-    """Return what was live at a snapshot: function, block, bytes that it represents."""
+    """Return what was live at a snapshot: each block with its function and the bytes that it represents."""
     now = made.moments[number]
     return [
         (now.frames[stack][0].function, block, values_of(block, count)[1])

@@ -21,7 +21,7 @@ from spprof.text import amount, share_text
 
 SCRIPT = Path(spprof.report.__file__).parent / "assets" / "numbers.js"
 
-# The page gets its sums from the file in Spread's form: one entry of samples, seen, variance, lean.
+# The page reads its sums from the file in the form of Spread: one entry of samples, seen, variance and lean.
 ASK = """
 const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const sum = ({ value, samples, seen, variance, lean, renewed, choice }) => {
@@ -40,7 +40,7 @@ process.stdout.write(JSON.stringify({
 
 
 def answers(**cases: Any) -> dict[str, list[Any]]:
-    """Return the results of the page's functions for the cases."""
+    """Return the results of the page's functions for these cases."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is missing; on Debian and Ubuntu: apt-get install nodejs")
@@ -53,7 +53,7 @@ def answers(**cases: Any) -> dict[str, list[Any]]:
 
 
 def random_sums(chance: random.Random) -> Sums:
-    """Some blocks of some sizes, drawn at one rate; the estimate is an integer, as in files."""
+    """Return the sums of some blocks of several sizes, drawn at one rate. The estimate is an integer, as in files."""
     sums = Sums()
     rate = chance.choice((4096, 65536, 524288))
     for _ in range(chance.randrange(4)):
@@ -63,7 +63,7 @@ def random_sums(chance: random.Random) -> Sums:
 
 
 def at_a_peak(chance: random.Random, sums: Sums) -> Sums:
-    """The same sums as a part of a peak, which was chosen as the highest of several moments."""
+    """Return the same sums as a part of a peak, which is the highest of several points in time."""
     sums.renewed = chance.random() * sums.variance
     sums.chosen_among = Choice(chance.choice((0.3, 5.0, 1000.0)), sums.renewed * chance.uniform(1.0, 4.0) + 1.0)
     return sums
@@ -106,7 +106,9 @@ def test_intervals_are_the_same() -> None:
 
 
 def test_intervals_of_a_difference_are_the_same() -> None:
-    """Ten samples against twenty too: the page once corrected for the variance of both sides there."""
+    """Ten samples compared with twenty are included, because the page once corrected for the variance of both sides
+    there.
+    """
     chance = random.Random(15)
     pairs = [(random_sums(chance), random_sums(chance)) for _ in range(500)]
     ten, twenty = Sums(), Sums()

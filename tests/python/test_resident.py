@@ -11,7 +11,7 @@ HUGE_PAGE = 2 << 20
 
 
 class Teller:
-    """Runs the program, after which the kernel refuses some calls."""
+    """Runs the program and makes the kernel refuse some of its calls."""
 
     def __init__(self, child: Child, environment: dict[str, str], lost: str) -> None:
         self._child = child
@@ -19,7 +19,7 @@ class Teller:
         self._lost = lost
 
     def told(self, state: str) -> int | None:
-        """Return what is known about the program's block. Small blocks are never reported."""
+        """Return the program's known resident bytes. Small blocks are never reported."""
         program = specimen("resident/large_blocks")
         said = self._child.run(program, state, self._lost, environment=self._environment)
         if said.startswith("no seccomp here"):
@@ -36,13 +36,13 @@ class Teller:
 
 @pytest.fixture(params=["", "ioctl"], ids=["scanned", "by words"])
 def teller(request: pytest.FixtureRequest, child: Child, burners: dict[str, str]) -> Teller:
-    """With the kernel's scan of the page tables, if it has one, and without."""
+    """Use the kernel's scan of the page tables, if it has one, and do without it."""
     return Teller(child, burners, request.param)
 
 
 @pytest.mark.parametrize("state", ["zeros", "read"])
 def test_a_block_that_was_never_written_to_is_not_resident(teller: Teller, state: str) -> None:
-    """Its header is resident, with a huge page if the kernel provides those."""
+    """Only the block's header is resident, in a huge page if the kernel provides those."""
     assert 0 < teller.known(state) <= HUGE_PAGE
 
 

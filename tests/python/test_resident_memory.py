@@ -1,4 +1,4 @@
-"""A process's resident memory, part by part: measured, in files, in reports; and how to release it."""
+"""A process's resident memory, part by part: how it is measured, shown in files and reports, and released."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_where_much_is_unexplained_it_is_said_what_is_known(child: Child) -> Non
 
 
 def test_memory_that_somebody_has_named_is_nameless_all_the_same() -> None:
-    """CPython 3.15 names its arenas so, and glibc its heaps if told to."""
+    """CPython 3.15 names its arenas this way, and glibc names its heaps if told to."""
     head = "7f0000000000-7f0000100000 rw-p 00000000 00:00 0   "
     numbers = ["Rss:  1024 kB", "Pss: 512 kB", "Swap: 4 kB", "LazyFree: 8 kB", "VmFlags: rd wr"]
     lines = [
@@ -186,7 +186,7 @@ def test_what_was_not_asked_for_is_not_told() -> None:
 
 
 def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
-    """The kernel excludes them from RSS, and lists them as file mappings."""
+    """The kernel excludes these mappings from RSS, and lists them as file mappings."""
     lines = [
         "7f0000000000-7f0000400000 rw-p 00000000 00:11 1   /anon_hugepage (deleted)",
         *("Rss: 0 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 4096 kB"),
@@ -199,7 +199,7 @@ def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
 
 
 def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading loads a page of data into memory, and may affect a device."""
+    """Reading a file's mapping loads a page of data into memory, and may affect a device."""
     wanted, read = [], []
 
     def pread(descriptor: int, size: int, offset: int) -> bytes:
@@ -228,7 +228,7 @@ def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch
 
 
 def test_reports_in_files_take_a_twentieth_of_the_time_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that the test sets; a forked process makes its own report."""
+    """The test sets the clock. A forked process makes its own report."""
     now, made = [100.0], []
 
     def measured(samples: object) -> ResidentMemory:
@@ -251,7 +251,7 @@ def test_reports_in_files_take_a_twentieth_of_the_time_at_the_most(monkeypatch: 
         now[0] = 100.25 + after
         saved()
     assert len(made) == 1
-    assert saved().resident is SOME  # which is requested now
+    assert saved().resident is SOME  # the report is requested now
     assert len(made) == 2
     now[0] = 100.25 + 5.1
     saved()

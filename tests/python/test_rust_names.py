@@ -1,4 +1,4 @@
-"""Rust's two manglings. The names come from a compiler, except those that no compiler would write."""
+"""The two Rust manglings. The names come from a compiler, except those that no compiler would produce."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ NEWER = {
     f"_RINv{CRATE}1fKRAj1_j2_EKTj1_b0_EKVUNvB2_4NoneKVTNvB2_4Somej5_EKVSNvB2_5Point1xj1_1yj2_EEB2_": (
         "a::f::<&[1, 2], (1, false), a::None, a::Some(5), a::Point { x: 1, y: 2 }>"
     ),
-    # Names outside of ASCII
+    # Names with non-ASCII characters
     f"_RNv{CRATE}u9gre_6ka8i": "a::größe",
     f"_RINv{CRATE}u7_1lqs71djEB2_": "a::東京::<usize>",
     # Suffixes

@@ -1,4 +1,4 @@
-"""System calls that start() needs are refused one by one: there is a profile, or the program is told why not."""
+"""Each system call that start() needs is refused in turn. Either there is a profile, or the program is told why not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USED = [
     "tgkill",
     "timer_delete",
 ]
-"""There is a profile without any of these."""
+"""Calls without which there is still a profile."""
 
 
 def refused(spender: Spender, calls: str, error: str, mode: str = "cpu", when: str = "before") -> str:
@@ -68,7 +68,7 @@ def test_without_timers_a_thread_gives_the_ticks_and_it_is_said(
 def test_where_no_tick_can_come_the_start_says_what_to_allow(
     spender: Spender, calls: str, named: str, error: str
 ) -> None:
-    """Without the error, the profile would be empty."""
+    """If the start did not fail, the profile would be empty."""
     said = refused(spender, calls, error)
     assert said.startswith("error:")
     assert named in said
@@ -82,7 +82,7 @@ def test_what_is_refused_after_the_start_is_counted(spender: Spender, calls: str
 
 @pytest.mark.parametrize("calls", ["", "process_vm_writev"])
 def test_without_proc_malloc_is_patched_or_it_is_said(child: Child, burners: dict[str, str], calls: str) -> None:
-    """Otherwise the profile would silently cover only Python's allocators."""
+    """Without patching, the profile would silently cover only Python's allocators."""
     said = child.run(specimen("sandboxes/without_proc"), calls, environment=burners)
     if said:
         pytest.skip(said)

@@ -1,4 +1,4 @@
-"""Saving to unusual targets: name, folder, user, or an existing file. test_formats.py tests the contents."""
+"""Saving to unusual targets: unusual names, folders, users, and existing files. test_formats.py tests the contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series of snapshots as files: the state at each moment, and how reports and ``convert`` treat a folder."""
+"""Series of snapshots as files: the state at each snapshot, and how reports and ``convert`` treat a folder."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_series_tells_rss_and_not_its_parts(tmp_path: Path) -> None:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """13 snapshots over two minutes; the first is from 2026-10-26 07:33:20 UTC."""
+    """13 snapshots over two minutes, the first taken on 2026-10-26 at 07:33:20 UTC."""
     made = random_series(4, tmp_path / "x", 13)
     made.write()
     return made

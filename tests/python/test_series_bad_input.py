@@ -21,7 +21,7 @@ COUNT = 8
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """Snapshots at 07:33:20 UTC and every 10 seconds after that."""
+    """A series with a snapshot at 07:33:20 UTC and every 10 seconds after that."""
     made = random_series(11, tmp_path / "x", COUNT)
     made.write()
     return made
@@ -33,7 +33,7 @@ def used(number: int) -> str:
 
 
 def check(made: Made, number: int, told: str, *words: str, of: Path | None = None) -> None:
-    """Check that ``convert`` turns the folder into that moment, and says so."""
+    """Check that ``convert`` turns the folder into the profile of that snapshot, and prints this message."""
     out = made.folder.parent / "out.pb.gz"
     said = spprof("convert", "-f", made.folder, "-o", out, *words, TZ="UTC")
     assert said.returncode == 0, said.stderr

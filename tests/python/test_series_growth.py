@@ -23,7 +23,7 @@ _BYTES_ONE = weight(1, 1).sums.fixed
 
 
 def by_hand(made: Made, number: int) -> Moment:
-    """Return what is live at a snapshot, by site and birth."""
+    """Return the blocks that are live at a snapshot, grouped by site and birth."""
     now = made.moments[number]
     live: dict[SiteKey, dict[int, Sums]] = {}
     allocated: dict[SiteKey, int] = {}
@@ -65,7 +65,9 @@ def test_a_folder_says_what_the_process_tells_of_itself(seed: int, spacing: int,
 
 
 def leaking(folder: Path, count: int = COUNT, **named: str) -> Made:
-    """50 samples at the start; a leak of 2 samples every 10 s, a full cache, and one permanent sample."""
+    """Write a series with 50 samples at the start, a leak of 2 samples every 10 s, a full cache, and one permanent
+    sample.
+    """
     made = Made(folder, **named)
     stacks = [made.stack(python_frame(name, at), MAIN) for at, name in enumerate(("leak", "cache", "few", "base"), 7)]
     leak, cache, few, base = stacks

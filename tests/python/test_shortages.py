@@ -1,4 +1,4 @@
-"""Full tables: no number is falsified, and every output that shows numbers accounts for the rest."""
+"""Full tables falsify no number, and every output that shows numbers accounts for the rest."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def test_code_that_finds_no_room_loses_its_name_and_no_byte(child: Child) -> Non
 
 
 def test_a_full_table_of_live_samples_widens_the_interval(child: Child) -> None:
-    """Seven of eight blocks are given up: the estimate's own interval at odds of one in a million has the truth."""
+    """Seven of eight blocks are given up. The estimate's own interval, at odds of one in a million, contains the true
+    value.
+    """
     told = run(child, "held", SPPROF_LIVE_SAMPLES_MAX="200")
     assert told["thinned_rate"] > 0
     assert told["lost_bytes"] == 0
@@ -154,7 +156,7 @@ def test_lost_samples_lift_the_upper_end_of_the_whole() -> None:
 
 
 def heap_of(evicted: int = 0, **allocated: int) -> Profile:
-    """A profile with the bytes that each function has allocated, at a separate stack."""
+    """Return a profile with the bytes that each function has allocated, each in its own stack."""
     names = {"evicted": STACKS_EVICTED}
     locations = [Location((Frame(names.get(name, name), "", 0, 0, True),), -1, 0) for name in allocated]
     samples = [Sample((place,), (0, value, 0, 0), ()) for place, value in enumerate(allocated.values())]

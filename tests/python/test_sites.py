@@ -21,7 +21,7 @@ FROZEN = python_frame("_call", 9, "<frozen importlib._bootstrap>")
 @pytest.mark.parametrize(
     ("frames", "line"),
     [
-        ((TOTAL, MAIN), None),  # it is the user's code already
+        ((TOTAL, MAIN), None),  # the site is already in the user's code
         ((RANDN, TOTAL, MAIN), TOTAL),
         ((native_frame("f"), PARSE, RANDN, FROZEN, MAIN), MAIN),
         ((PARSE, FROZEN), None),
@@ -41,7 +41,7 @@ def test_my_line_is_the_innermost_that_is_no_librarys(frames, line):  # type: ig
         (["operator new(unsigned long)", "std::string::_M_create(char&)"], "std::string::_M_create(char&)"),
         (["__rust_alloc", "alloc::raw_vec::RawVec::grow", "polars_read"], "polars_read"),
         (["inflate"], "inflate"),
-        (["xmalloc", "my_allocate"], "my_allocate"),  # all pass the call on: the one that the line called
+        (["xmalloc", "my_allocate"], "my_allocate"),  # all of them pass the call on: the one that the line called
         ([], None),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Many simultaneous live samples, all counted: nothing dropped, nothing left over, memory in proportion."""
+"""Many samples are live at once, and all are counted. Nothing is dropped or left over; memory use is proportional."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_estimate_of_a_heap_of_many_samples_lies_in_its_interval(child: Chil
 
 
 def test_the_engine_maps_memory_in_proportion_to_what_is_live_at_once(child: Child) -> None:
-    """A slot takes 48 bytes and 3/8 to 3/4 of the slots are full; outgrown filters stay mapped."""
+    """A slot takes 48 bytes, and 3/8 to 3/4 of the slots are full. Outgrown filters stay mapped."""
     child.run(
         specimen("sizes/the_engine_maps_memory_in_proportion_to_what_is_live_at_once"),
         preload=True,

@@ -1,6 +1,6 @@
-"""Threads whose stacks, or alternate signal stacks, are too small for a tick: they get none, and are counted.
+"""Threads whose stacks, or alternate signal stacks, are too small for a tick get none, and are counted.
 
-If the machine's signals fit, they are sampled like others. Either way, the programs end as without spprof.
+If the machine's signals fit, such threads are sampled like others. Either way, the programs end as without spprof.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_a_thread_whose_signal_stack_is_too_small_gets_no_tick(
     child: Child, environment: dict[str, str], how: str, mode: str, where: str
 ) -> None:
-    """Without this, the tick would end the program, because the kernel has no room for the signal."""
+    """The first tick in such a thread would end the program, because the kernel has no room for the signal."""
     way, _, preloaded = how.partition(", ")
     program = specimen("small_stacks/set_by_any_way")
     child.run(program, way, mode, where, preload=bool(preloaded), environment=environment)
@@ -37,7 +37,7 @@ def test_a_thread_whose_signal_stack_is_too_small_gets_no_tick(
 def test_a_signal_stack_from_before_the_start_is_known(
     child: Child, environment: dict[str, str], where: str, mode: str
 ) -> None:
-    """The starting thread is queried; the library, if preloaded, sees what other threads set."""
+    """The engine queries the starting thread. If preloaded, the library sees what other threads set."""
     program = specimen("small_stacks/set_before_the_start")
     child.run(program, where, mode, preload=where == "thread", environment=environment)
 

@@ -389,8 +389,8 @@ def python_word(code: int, line: int = 1) -> int:
 
 @pytest.fixture
 def engine_stacks(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, tuple[list[int], bool]]], list[int]]:
-    """Simulate an engine with other stacks, of Python frames: code 7 at line 3 is f7 in f7.py:3. This process knows
-    none of them yet. Return which words were requested.
+    """Simulate an engine with other stacks, of Python frames: code 7 at line 3 is f7 in f7.py:3. This process does not
+    yet know any of them. Return a list of the words that are requested.
     """
 
     def install(known: dict[int, tuple[list[int], bool]]) -> list[int]:
@@ -425,7 +425,7 @@ def test_a_stack_is_built_once_and_shares_its_frames(engine_stacks: Callable[...
 
 
 def test_positions_on_one_line_are_one_frame(engine_stacks: Callable[..., list[int]]):
-    elsewhere = 1 << 16  # a bit of the position, from which `code` above makes no line
+    elsewhere = 1 << 16  # a bit of the position, which `code` above does not turn into a line
     engine_stacks({1: ([python_word(1, 9), python_word(1, 9 + elsewhere)], False)})
     first, second = stacks.stack_frames(1)
     assert first is second

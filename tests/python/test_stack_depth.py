@@ -22,7 +22,7 @@ LEAF, DEEPER = ("descend", "return bytearray(size)"), ("descend", "return descen
 
 
 def test_deep_stack_keeps_its_leafmost_frames_and_says_that_it_is_cut(child: Child) -> None:
-    """Before 3.11, each call has native frames in between, which also count."""
+    """Before 3.11, native frames between the calls also count towards the limit."""
     stacks = held_stacks(
         child,
         DESCENT

@@ -1,4 +1,4 @@
-"""Whose lines a sample names, for each kind of code. Every allocation is sampled, and each block is identified by its
+"""Which lines a sample names, for each kind of code. Every allocation is sampled, and each block is identified by its
 size.
 
 Expected stacks are written as (function, source line), leaf first.
@@ -154,7 +154,9 @@ def test_stack_is_right_while_the_program_is_traced(child: Child) -> None:
 
 
 def test_every_line_of_a_long_function_is_told_apart(child: Child) -> None:
-    """Gaps too large for one table entry, lines that go backwards within an expression, and much code on a line."""
+    """The function has gaps too large for one table entry, lines that go backwards within an expression, and a line
+    with much code.
+    """
     child.run(
         specimen("stacks/every_line_of_a_long_function_is_told_apart"),
     )

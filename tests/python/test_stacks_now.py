@@ -40,7 +40,7 @@ def thread_with(text: str, word: str) -> list[str]:
 
 
 def at(lines: list[str], function: str, program: Path, comment: str) -> int:
-    """Return the position of this frame among a thread's lines. ValueError: it is missing."""
+    """Return the position of this frame among a thread's lines. Raise ValueError if it is missing."""
     return lines.index(f"  {function} ({program}:{line_of(program, comment)})")
 
 
@@ -72,7 +72,7 @@ def test_threads_that_wait_for_the_gil_and_for_a_lock_are_shown_too(child: Child
 def test_a_pattern_that_never_ends_is_shown_with_its_line(child: Child, environment: dict[str, str]) -> None:
     program = specimen("stacks_now/stuck_in_regex")
     lines = thread_with(child.run(program, environment=environment), " match ")
-    assert line_of(program, "stuck") == 12  # for which the program waits
+    assert line_of(program, "stuck") == 12  # the program is waiting for this line
     assert at(lines, "match", program, "stuck") > 1, "the engine that matches patterns is C"
 
 
@@ -135,7 +135,7 @@ def test_the_state_of_a_stuck_program_is_told(child: Child, environment: dict[st
     assert state.pop("pid") > 0
     assert state.pop("rss_bytes") > 1 << 20
     assert state.pop("cpu_ns") > 0
-    assert state.pop("threads") == 3  # the main thread, one that waits, and the one that asks
+    assert state.pop("threads") == 3  # the main thread, a waiting one, and the one that sends the request
     assert state == {
         "schema": "spprof-state-1",
         "program": 'a "program"\n',

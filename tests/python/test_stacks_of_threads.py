@@ -1,4 +1,4 @@
-"""Whose lines a sample names in threads: with an interpreter, without one, and of a subinterpreter."""
+"""Which lines a sample names in threads with an interpreter, without one, and of a subinterpreter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_each_thread_is_charged_with_its_own_frames(child: Child) -> None:
 
 @pytest.mark.parametrize("preload", [False, True], ids=["raw-domain", "preload"])
 def test_c_code_that_released_the_gil_is_charged_to_its_own_caller(child: Child, preload: bool) -> None:
-    """ctypes calls malloc without the GIL, while another thread runs Python with it."""
+    """ctypes calls malloc without the GIL while another thread holds the GIL and runs Python."""
     told = child.run(
         specimen("stacks_of_threads/c_code_that_released_the_gil_is_charged_to_its_own_caller"),
         "preload" if preload else "raw-domain",

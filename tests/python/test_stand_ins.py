@@ -24,7 +24,7 @@ ROUNDS = 20_000
 
 
 def made_of(pieces: list[str], most: int, seed: int) -> list[str]:
-    """Return random texts made of some of the pieces."""
+    """Return random texts, each made of some of the pieces."""
     draw = random.Random(seed)
     return ["".join(draw.choices(pieces, k=draw.randint(0, most))) for _ in range(ROUNDS)]
 
@@ -278,7 +278,7 @@ class Ours(records.NamedTuple):
 
 
 def told(work: Any) -> Any:
-    """Return the result of a call, or the type of its exception."""
+    """Return the result of a call, or the type of the exception that it raises."""
     try:
         return work()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Each stress specimen for a few rounds. `make stress` runs them for longer: tests/stress/run.py."""
+"""Runs each stress specimen for a few rounds. `make stress` runs them for longer, with tests/stress/run.py."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pytestmark = [pytest.mark.long, pytest.mark.longest]
 
 HERE = Path(__file__).parent
 ROUNDS = {"churn": 2, "embedding": 1, "saving": 1, "servers": 4}
-"""Others run three rounds: one for each rate. The servers run one for each way to start them."""
+"""The other specimens run three rounds, one for each rate. The servers run one round for each way to start them."""
 
 
 def load_runner() -> ModuleType:
     path = HERE.parent / "stress" / "run.py"
-    sys.path.append(str(path.parent))  # for the modules next to it
+    sys.path.append(str(path.parent))  # for the modules next to run.py
     specification = importlib.util.spec_from_file_location("stress_run", path)
     assert specification
     assert specification.loader
@@ -42,7 +42,7 @@ SHORT = [
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all specimens' C programs; each specimen compiles what is missing."""
+    """One folder for all specimens' C programs. Each specimen compiles what is missing there."""
     compiler = shlex.split(os.environ.get("CC", "cc"))[0]
     if shutil.which(compiler) is None:
         pytest.skip(f"there is no C compiler {compiler!r}; set CC")
@@ -86,7 +86,7 @@ def test_the_runner_sees(build: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     for module in (runner.HERE / "rounds.py", runner.HERE.parent / "helpers" / "asked_for.py"):
         (tmp_path / module.name).write_bytes(module.read_bytes())
     monkeypatch.setattr(runner, "HERE", tmp_path)
-    # Part of the limit is Python's start; only specimens that must hang get a short one.
+    # Part of the limit is Python's start-up time. Only specimens that must hang get a short limit.
     monkeypatch.setattr(runner, "ROUND_LIMIT_SECONDS", 3 if counted_as == "hangs" else 300)
     monkeypatch.setattr(runner, "LEFT_BEHIND_SECONDS", 0.5)
     outcome = runner.run("of_test", "patch", {"STRESS_ROUNDS": "3"}, build)

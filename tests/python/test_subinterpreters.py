@@ -1,4 +1,5 @@
-"""spprof in subinterpreters: each can import and read it; those that share the main interpreter's GIL can start it.
+"""spprof in subinterpreters: each of them can import and read it; those that share the main interpreter's GIL can start
+it.
 
 The programs are functions of tests/specimens/subinterpreters.
 """
@@ -18,7 +19,7 @@ HAVE_OWN_GIL = sys.version_info >= (3, 12)
 
 kinds = pytest.mark.parametrize("kind", ["isolated", "legacy"])
 kinds_that_share_the_gil = pytest.mark.parametrize("kind", ["legacy"] if HAVE_OWN_GIL else ["isolated", "legacy"])
-# Before 3.12 too, their allocations are charged to the frames that called them.
+# Even before 3.12, the allocations of subinterpreters are charged to the frames that called them.
 own_gil = pytest.mark.skipif(not HAVE_OWN_GIL, reason="before CPython 3.12 all interpreters share one GIL")
 pools = pytest.mark.skipif(sys.version_info < (3, 14), reason="InterpreterPoolExecutor came with CPython 3.14")
 

@@ -1,4 +1,4 @@
-"""Blocks of the profilers that are suspended, in generators and coroutines, when the interpreter exits."""
+"""Profiler blocks that are suspended, in generators and coroutines, when the interpreter exits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``SPPROF=off``: an operator's switch, under which programs run normally and nothing is profiled."""
+"""``SPPROF=off`` is an operator's switch, under which programs run normally and nothing is profiled."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 class Loaded:
-    """The engine's modules, and how often the symbols of each file were requested."""
+    """The engine's modules, and how many symbols of each file were requested."""
 
     def __init__(self) -> None:
         self.modules: list[tuple[object, ...]] = []
@@ -90,7 +90,7 @@ class Loaded:
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """Simulate an engine with other modules, of which this process knows no word yet."""
+    """Simulate an engine with other modules, whose words are not yet known to this process."""
     state = Loaded()
     ask = _engine.symbols
 
@@ -259,7 +259,7 @@ def test_only_the_interpreters_own_functions_play_a_role(
     monkeypatch.setattr(_engine, "lines", lambda path, places: asked.extend(places) or [None] * len(places))
     symbols.learn(words)
     assert [known.role for known in symbols.symbols_of(words)] == [CALLING, ALLOCATING, TELLING]
-    assert words[0] - 1 - BASE not in asked  # it is never shown
+    assert words[0] - 1 - BASE not in asked  # this frame is never shown
     assert words[2] - 1 - BASE in asked
 
 

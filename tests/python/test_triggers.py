@@ -1,4 +1,4 @@
-"""spprof.trigger() and run --when-rss and similar options: snapshots that are taken automatically."""
+"""spprof.trigger(), run --when-rss and similar options take snapshots automatically."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_limit_that_is_lifted_or_gone_is_no_limit(group: Group) -> None:
 
 
 def made(folder: Path, said: str, files: dict[str, str]) -> str:
-    """Return the group that is found below ``folder``, with the limits in files."""
+    """Return the control group that is found below ``folder``, with its limits in these files."""
     (folder / "said").write_text(said)
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -248,7 +248,7 @@ def note_of(path: Path | str) -> str:
 
 
 def steps(folder: Path, first: int, count: int) -> Iterator[tuple[subprocess.Popen[str], list[object]]]:
-    """Yield a program that fills its memory and, at each mark, what it has written."""
+    """Yield a program that fills its memory, and what it has written at each mark."""
     words = [sys.executable, str(specimen("triggers/doublings")), str(folder), str(first), str(count)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -480,7 +480,7 @@ def test_what_the_kernel_kills_for_memory_leaves_the_snapshot_before(
 
 
 def test_a_program_that_takes_the_signal_keeps_the_other_triggers(place: Place) -> None:
-    """A server's worker has its master's handler, which does not warrant a line for each worker."""
+    """A server's worker inherits its master's handler, which does not warrant a message for each worker."""
     options = ("--when-rss", "1M", "--on-signal", "USR2", "--rate-kb", "1")
     done = place.run(str(specimen("triggers/takes_the_signal_before_it_forks")), options=options)
     assert (done.returncode, done.stdout) == (0, "its own\n")

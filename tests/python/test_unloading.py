@@ -1,5 +1,5 @@
-"""Libraries that are unloaded and replaced at their addresses: frames keep their owner, and dlclose works as without
-spprof.
+"""Libraries that are unloaded and replaced at their addresses: frames keep their owner, and dlclose works as it does
+without spprof.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from specimens import specimen
 
 pytestmark = pytest.mark.long  # independent of the Python version
 
-# Both libraries request this otherwise free address, so the second certainly takes the place of the first.
+# Both libraries request this otherwise free address, so the second is certain to take the place of the first.
 PLACE = 0x2000000000
 
-# The libraries have one layout and different frame sizes: names show the owner, and the other's rule misleads.
+# The libraries have the same layout but different frame sizes: names show the owner, and the other library's rule
+# misleads.
 LIBRARY = """
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-"""How far native stacks can be trusted: invented stacks, then code that no unwinder can leave."""
+"""How reliable native stacks are: invented stacks, then code that no unwinder can leave."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ BLIND = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fno-exceptio
 
 
 def health_after(child: Child, calls: str) -> dict[str, object]:
-    """Return the health after ten large blocks allocated by Python, and ten by the libraries usual and blind."""
+    """Return the health after ten large blocks allocated by Python, and ten each by the libraries usual and blind."""
     compile_text(LIBRARY, child.folder / "usual.so")
     compile_text(LIBRARY, child.folder / "blind.so", *BLIND)
     told: dict[str, object] = json.loads(child.run(specimen("unwind_quality/ten_large_blocks_of_each_kind"), calls))

@@ -1,4 +1,4 @@
-"""Call frame tables of real objects: the engine reads every row as readelf prints it."""
+"""Call frame tables of real objects: the engine reads every row exactly as readelf prints it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unwind_tables import Function, Tables, compile_reader, described_gaps, diff
 
 pytestmark = pytest.mark.long
 
-FUNCTIONS_COMPARED = 2000  # of each object, evenly spread
+FUNCTIONS_COMPARED = 2000  # per object, evenly spread
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mapped_file(pattern: str) -> Path:
-    """Return the object with such a name that this process has loaded."""
+    """Return the object that this process has loaded under a name with this pattern."""
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
         path = line.split(maxsplit=5)[5:]
         if path and re.fullmatch(pattern, Path(path[0]).name):
@@ -72,7 +72,7 @@ def test_without_the_sorted_table_the_same_rows_are_found(reader: Path) -> None:
 
 
 def test_a_row_that_is_read_otherwise_is_seen(reader: Path) -> None:
-    """The comparison itself can fail: by a rule, and by the function."""
+    """The comparison itself can fail, because of a different rule or a different function."""
     file = object_named("libc")
     tables, functions = Tables(reader, file), functions_of_readelf(file)
     function = next(function for function in functions if len(function.rows) > 1)

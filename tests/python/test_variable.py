@@ -1,4 +1,4 @@
-"""SPPROF as text: what its words mean, the messages about invalid ones, and that it is read as written."""
+"""SPPROF as text: what its words mean, the messages about invalid ones, and that it is read exactly as written."""
 
 from __future__ import annotations
 

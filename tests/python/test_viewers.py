@@ -35,7 +35,7 @@ def cpu() -> NaiveCpu:
 
 
 def sums(snapshot: HeapSnapshot) -> list[int]:
-    """Return the totals in the order of the file, each objects and bytes: allocated, live, at peak."""
+    """Return the totals of objects and bytes in the order of the file: allocated, live, at peak."""
     totals = snapshot.site_totals()
     fixed_bytes, fixed_objects = sum(site[3] for site in totals), sum(site[4] for site in totals)
     allocated = [round(fixed_objects / 4096), round(fixed_bytes / 256)]
@@ -178,7 +178,9 @@ def test_speedscopes_schema_holds_for_cpu_files(cpu: NaiveCpu, tmp_path: Path, n
 
 
 def test_speedscope_shows_our_files_in_a_browser(snapshot: HeapSnapshot, tmp_path: Path, node_modules: Path):
-    """As its command line does: a page loads a script that contains the file. Nothing comes from the network."""
+    """speedscope's command line opens files this way: a page loads a script that contains the file. Nothing comes from
+    the network.
+    """
     browser, environment = browser_program()
     snapshot.save(tmp_path / "heap.json")
     content = base64.b64encode((tmp_path / "heap.json").read_bytes()).decode()

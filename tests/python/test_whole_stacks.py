@@ -1,4 +1,4 @@
-"""Complete stacks: native and Python frames in the order of their calls, none missing, none twice, none without a name.
+"""Complete stacks: native and Python frames in the order of their calls, with none missing, duplicated or nameless.
 
 Every allocation is sampled. Nearly all blocks come from two C libraries without frame pointers, all of whose frames are
 known.
@@ -58,7 +58,7 @@ def test_c_functions_stand_beneath_the_line_that_called_them(teller: Teller) -> 
 
 
 def test_numpys_arrays_stand_beneath_the_line_that_makes_them(teller: Teller) -> None:
-    """Its wheels are stripped, so all of its own frames appear as one."""
+    """numpy's wheels are stripped, so consecutive numpy frames appear as one."""
     teller.assert_told(
         specimen("whole_stacks/numpys_arrays_stand_beneath_the_line_that_makes_them"),
         {
@@ -88,7 +88,7 @@ def test_callbacks_stand_between_the_c_functions_that_call_them(teller: Teller) 
 
 
 def test_recursion_is_told_call_by_call(teller: Teller) -> None:
-    """Python alone, and Python and C alternating."""
+    """Recursion is tested in Python alone, and alternating between Python and C."""
     teller.assert_told(
         """
         import extension
@@ -146,8 +146,8 @@ def test_generators_stand_where_they_are_resumed(teller: Teller) -> None:
 
 
 def test_generator_that_passes_throw_on_stands_above_the_one_it_passes_it_to(teller: Teller) -> None:
-    """Until the inner generator has the exception, neither is evaluated. CPython 3.9 then knows no callers: the stack
-    is marked as truncated, and shows the program's start, since no Python frame is before that.
+    """Until the inner generator has the exception, neither generator is evaluated. CPython 3.9 then knows no callers,
+    so the stack is marked as truncated and shows the program's start, since no Python frame is before that.
     """
     callers = ["most", "by_throw", "extension_call()", "<module>"]
     if VERSION < (3, 10):
@@ -236,7 +236,7 @@ def test_threads_stacks_end_where_the_threads_begin(teller: Teller) -> None:
 
 
 def test_signal_handlers_stand_above_what_they_interrupted(teller: Teller) -> None:
-    """The C handler runs on its own stack, the Python handler where the interpreter next checks for signals."""
+    """The C handler runs on its own stack; the Python handler runs where the interpreter next checks for signals."""
     teller.assert_told(
         specimen("whole_stacks/signal_handlers_stand_above_what_they_interrupted"),
         {
@@ -253,7 +253,7 @@ def test_signal_handlers_stand_above_what_they_interrupted(teller: Teller) -> No
 
 
 def test_greenlets_have_stacks_of_their_own(teller: Teller) -> None:
-    """Their memory is copied away while they sleep; the greenlet that switched to one is not its caller."""
+    """The stack memory of sleeping greenlets is copied away. A greenlet that switches to another is not its caller."""
     teller.assert_told(
         specimen("whole_stacks/greenlets_have_stacks_of_their_own"),
         {

@@ -1,5 +1,5 @@
-/* other_allocator.c: an allocator to preload after ours. It returns libc's blocks, counts its calls, and calls the test
- * before it releases an address.
+/* other_allocator.c: an allocator to preload after our library. It returns libc's blocks, counts its calls, and calls
+ * the test before it releases an address.
  */
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-"""Allocate from deep inside popular wheels while two_unwinders.c, preloaded, compares stacks.
+"""Allocate from deep inside popular wheels while two_unwinders.c, which is preloaded, compares stacks.
 
 wheels_at_work.py ENGINE LIBUNWIND INTERVAL ROUNDS WHEEL...        calls each wheel's function, and prints the counts
 """

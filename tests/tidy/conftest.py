@@ -1,4 +1,4 @@
-"""Tidy tests check the sources and a build tree, not behaviour."""
+"""Tidy tests check the sources and a build tree instead of behaviour."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def engine(build_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def compile_commands(build_dir: Path) -> dict[Path, list[str]]:
-    """Return the compiler's arguments by source file, relative to the project; each file once."""
+    """Return the compiler's arguments for each source file, relative to the project. Each file occurs once."""
     commands = json.loads((build_dir / "compile_commands.json").read_text())
     by_file = {}
     for entry in commands:
@@ -44,7 +44,7 @@ def output_of(*command: object) -> str:
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """Return the files that git knows and that are there, relative to the project."""
+    """Return the existing files that git tracks, relative to the project."""
     listed = output_of("git", "-C", ROOT, "ls-files", *patterns)
     return [Path(line) for line in listed.splitlines() if (ROOT / line).is_file()]
 

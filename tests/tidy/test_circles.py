@@ -1,4 +1,4 @@
-"""No two objects depend on each other, directly or through others: what they share belongs below both.
+"""No two objects depend on each other, directly or indirectly. What they share belongs below both.
 
 Dependencies are read from the symbols of the compiled objects, so a local declaration cannot hide one.
 """
@@ -13,7 +13,7 @@ from conftest import output_of
 
 Arrows = Mapping[str, "set[str]"]
 
-# The folders of objects in the build tree, by the binary linked from them.
+# The folders of objects in the build tree, keyed by the binary linked from them.
 BINARIES = {
     "engine": ("src/*/lib*.a.p", "libspprof_alloc.so.p"),
     "extension": ("src/python/*.so.p",),
@@ -48,7 +48,7 @@ def reached_from(start: str, arrows: Arrows) -> set[str]:
 
 
 def circles(arrows: Arrows) -> list[list[str]]:
-    """Return each set of objects that all reach one another, sorted."""
+    """Return each set of objects that all depend on one another, sorted."""
     reached = {name: reached_from(name, arrows) for name in arrows}
     found = {frozenset(other for other in reached[name] if name in reached[other]) for name in arrows}
     return sorted(sorted(circle) for circle in found if circle)

@@ -1,4 +1,4 @@
-"""tests/stress/cpython_suite.py: what counts as a difference, and that no process of a suite survives."""
+"""What tests/stress/cpython_suite.py counts as a difference. No process of a test suite outlives its run."""
 
 from __future__ import annotations
 

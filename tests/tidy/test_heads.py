@@ -1,4 +1,4 @@
-"""A page that a script writes begins as the script writes it: a change of the words changes both."""
+"""Every page that a script writes begins with the script's text, so a change to the text must be made in both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ PAGE_NAME = re.compile(r"[\"'](\w+\.md)[\"']")
 
 
 def written_pages() -> dict[Path, tuple[Path, str]]:
-    """Return the page that each script writes (its TABLE), and a pattern of the text that it begins with (its HEAD)."""
+    """Return the page that each script writes (its TABLE), and a pattern for the text that the page begins with (its
+    HEAD).
+    """
     pages = [page for page in tracked("*.md") if page.parts[0] in ("bench", "tests")]
     found = {}
     for script in tracked("tests/*.py", "bench/*.py"):
@@ -28,13 +30,13 @@ def written_pages() -> dict[Path, tuple[Path, str]]:
         head = pattern_of(assigned["HEAD"]) if "HEAD" in assigned else ""
         if name and head:
             named = [page for page in pages if page.name == name[1]]
-            if named:  # else the script has not been run yet
+            if named:  # otherwise, the script has not been run yet
                 found[script] = (min(named, key=lambda page: page.parent != script.parent), head)
     return found
 
 
 def pattern_of(head: ast.expr) -> str:
-    """Return what matches a text; its fields, of an f-string or for ``format``, are left open."""
+    """Return a pattern for a text. Its fields, in an f-string or for ``format``, match anything."""
     if isinstance(head, ast.JoinedStr):
         return "".join(pattern_of(part) for part in head.values)
     if isinstance(head, ast.Constant) and isinstance(head.value, str):

@@ -1,4 +1,4 @@
-"""The layers of the Python package: imports point downwards only and never form a circle.
+"""The layers of the Python package: imports point only downwards and never form a circle.
 
 Lazy imports and those for type checkers count like all others. A module named in ``import_module`` is not seen.
 """
@@ -32,20 +32,20 @@ FLOORS = (
     {"warn_once"},
     {"json_text", "records", "text", "teardown", "_engine"},
 )
-"""From the top down. Modules on the same floor do not import each other."""
+"""The layers from the top down. Modules in the same layer do not import each other."""
 
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def modules() -> dict[str, Path]:
-    """Return every module of the package by its dotted name below it, with its file."""
+    """Return the file of every module of the package, keyed by its dotted name within the package."""
     files = [*PACKAGE.rglob("*.py"), *PACKAGE.glob("*.pyi")]
     return {".".join(file.relative_to(PACKAGE).with_suffix("").parts): file for file in files}
 
 
 def names_of(statement: ast.stmt) -> list[str]:
-    """Return the dotted names that an import statement may import, longest first if it does not show which is the
-    module.
+    """Return the dotted names that an import statement may import. If the statement does not show which name is the
+    module, the longest comes first.
     """
     if isinstance(statement, ast.Import):
         return [alias.name for alias in statement.names]
@@ -56,7 +56,7 @@ def names_of(statement: ast.stmt) -> list[str]:
 
 
 def target_of(name: str, known: dict[str, Path]) -> str | None:
-    """Return the module of the package that is ``name`` or contains it; None if it belongs to another package."""
+    """Return the package's module that is ``name`` or contains it, or None if it belongs to another package."""
     first, _, rest = name.partition(".")
     if first != "spprof":
         return None
@@ -113,7 +113,7 @@ def test_no_imports_form_a_circle() -> None:
 
 
 def test_a_pipeline_has_one_entry() -> None:
-    """Writers, reports and sums take a ``pprof.Profile``: no module below the results uses a snapshot."""
+    """Writers, reports and sums take a ``pprof.Profile``. No module below the results uses a snapshot."""
     graph = imports()
     below = [module for module in graph if room_of(module) in ("formats", "report", "analysis", "pprof", "symbolize")]
     assert below
@@ -126,11 +126,11 @@ def test_a_pipeline_has_one_entry() -> None:
 
 STANDARD_NAMES = re.compile(r'"([\w.]+)": \w', re.ASCII)
 ELSEWHERE = {
-    "pprof.file": {"spprof.pprof.decode", "compression.zstd"},  # reading needs a file anyway
-    "records": {"dataclasses"},  # only for callers that ask; there is another way
+    "pprof.file": {"spprof.pprof.decode", "compression.zstd"},  # reading a profile needs a file anyway
+    "records": {"dataclasses"},  # only for callers that ask for it
     "report.page": {"_sha2", "_sha256", "hashlib"},  # on_demand has one of these
 }
-"""Further modules that these may import on demand."""
+"""More modules that the above may import on demand."""
 
 
 def is_for_type_checkers(statement: ast.stmt) -> bool:
@@ -140,7 +140,7 @@ def is_for_type_checkers(statement: ast.stmt) -> bool:
 
 
 def imported_at_run_time(statements: list[ast.stmt]) -> set[str]:
-    """Return the modules that statements import, including statements within functions."""
+    """Return the modules that a file imports, including imports within functions."""
     found: set[str] = set()
     for statement in statements:
         if is_for_type_checkers(statement):
@@ -157,8 +157,8 @@ def imported_at_run_time(statements: list[ast.stmt]) -> set[str]:
 
 
 def test_what_runs_later_imports_only_what_is_kept() -> None:
-    """Modules used after the program has run import only modules that on_demand keeps. Others would be read from disk,
-    or resolve to a module of the program's own.
+    """Modules used after the program has run import only modules that on_demand keeps. Other modules would be read from
+    disk, or might resolve to one of the program's own.
     """
     text = (PACKAGE / "on_demand.py").read_text()
     standard = set(STANDARD_NAMES.findall(text.partition("STANDARD: dict")[2]))

@@ -1,4 +1,4 @@
-"""How the dynamic loader sees libspprof_alloc.so, and which libc symbols its objects use."""
+"""How the dynamic loader sees libspprof_alloc.so, and which libc symbols the library's objects use."""
 
 import re
 from collections.abc import Iterable
@@ -61,14 +61,14 @@ def declared_by(headers: Iterable[Path]) -> list[str]:
 
 
 def test_what_headers_declare_is_exported(engine: Path, root: Path) -> None:
-    """Each exported symbol is declared once: in a public header, or in testing.h if only tests call it."""
+    """Each exported symbol is declared once, in a public header, or in testing.h if only tests call it."""
     declared = declared_by([*(root / "include").rglob("*.h"), root / "src/testing.h"])
     listed = (root / "tests/tidy/exported_symbols.txt").read_text().split()
     assert sorted(declared) == [name for name in listed if name.startswith("spprof_")]
 
 
 def test_only_tests_call_what_is_exported_for_them(root: Path) -> None:
-    """Only tests call the functions in testing.h, apart from the module, which exposes them to Python tests."""
+    """Only tests call the functions in testing.h, except that the extension module exposes them to Python tests."""
     names = declared_by([root / "src/testing.h"])
     assert names
     calls = re.compile(rf"\b({'|'.join(names)})\(")
@@ -82,17 +82,17 @@ def test_only_tests_call_what_is_exported_for_them(root: Path) -> None:
 
 
 def test_one_name_for_every_version(engine: Path) -> None:
-    """A preloaded copy replaces the library that the extension needs because it has the same soname."""
+    """A preloaded copy replaces the library that the extension needs, because both have the same soname."""
     assert dynamic_section(engine, "SONAME") == {"libspprof_alloc.so"}
 
 
 def test_exports_carry_no_version(engine: Path) -> None:
-    """Versioned definitions would not replace libc's malloc."""
+    """If the definitions were versioned, they would not replace libc's malloc."""
     assert "VERDEF" not in output_of("readelf", "-dW", engine)
 
 
 def test_allocators_can_be_referred_to_by_executables(engine: Path) -> None:
-    """A non-PIE Python takes malloc's address; if the definition is protected, the loader warns on stderr."""
+    """A non-PIE Python takes malloc's address. If the definition is protected, the loader warns about it on stderr."""
     symbols = output_of("readelf", "--dyn-syms", "-W", engine)
     defined = re.findall(r"FUNC +\w+ +(\w+) +\d+ (\w+)$", symbols, re.MULTILINE)
     allocators = {name: visibility for visibility, name in defined if not name.startswith("spprof_")}
@@ -107,7 +107,7 @@ def test_only_libc_is_needed(engine: Path) -> None:
 
 
 def test_thread_state_is_in_static_tls(engine: Path) -> None:
-    """initial-exec: otherwise malloc's path would call into the loader, which would allocate."""
+    """Without the initial-exec model, malloc's path would call into the loader, which would allocate."""
     assert "STATIC_TLS" in output_of("readelf", "-dW", engine)
     assert "__tls_get_addr" not in output_of("nm", "-D", engine)
 

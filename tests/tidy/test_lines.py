@@ -9,7 +9,7 @@ from conftest import ROOT, sources, tracked
 
 LAST_COLUMN = 120
 CONTRACT = Path("docs/quickstart.md")
-"""Kept word for word."""
+"""This page is kept word for word."""
 FOLDERS = ("src", "include", "python", "tests", "bench", "tools", "examples")
 
 

@@ -1,4 +1,4 @@
-"""The build lists its source files by name; these tests check that none is missing and none is listed twice."""
+"""The build lists its source files by name. These tests check that none is missing and none is listed twice."""
 
 import json
 import re
@@ -10,20 +10,20 @@ from conftest import ARCHITECTURES, ROOT, sources
 
 BUILD_FILES = [Path("meson.build"), *sources("src", "python", "tests", pattern="meson.build")]
 STRING = r"'[^'\n]*'"
-# A string, or several strings and variables joined by slashes.
+# Matches a string, or several strings and variables joined by slashes.
 NAME = re.compile(rf"(?:\w+ / )*{STRING}(?: / (?:\w+|{STRING}))*")
 LIST = re.compile(r"[(\[][^()\[\]]*[)\]]")
 SOURCE = re.compile(r"\w\.(?:c|h|py|pyi|js|css|html|typed)'$")
 
 
 def is_layout(file: Path) -> bool:
-    """Return True for a layout of another interpreter that the build knows."""
+    """Return True for a memory layout of another interpreter that the build knows."""
     room = Path("src/python")
     return room in file.parents and f"'{file.relative_to(room)}'" in (ROOT / room / "meson.build").read_text()
 
 
 def alternatives(file: Path) -> list[Path]:
-    """Return the same file in the folders of the other architectures."""
+    """Return the files with the same name in the folders of the other architectures."""
     others = ARCHITECTURES - {file.parent.name} if file.parent.name in ARCHITECTURES else set()
     return [file.parent.parent / other / file.name for other in others]
 
@@ -63,7 +63,7 @@ def repeated(words: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("file", BUILD_FILES, ids=str)
 def test_no_build_file_lists_a_source_twice(file: Path) -> None:
-    """No build file lists a file twice; in lists without suffixes, no list contains a name twice."""
+    """No build file lists a file twice. In lists without suffixes, no name occurs twice."""
     text = re.sub(r"#.*", "", (ROOT / file).read_text())
     named = [name for name in NAME.findall(text) if SOURCE.search(name)]
     listed = [name for each in LIST.findall(text) for name in repeated(NAME.findall(each))]

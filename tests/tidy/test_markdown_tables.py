@@ -1,4 +1,4 @@
-"""tools/markdown_tables.py: tables that end by column 120."""
+"""tools/markdown_tables.py makes tables that end by column 120."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from conftest import ROOT
 
-sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import markdown_tables
 
 

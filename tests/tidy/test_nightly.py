@@ -1,4 +1,4 @@
-"""tools/nightly.py: which pieces are run again, and what its table keeps."""
+"""tools/nightly.py: which pieces are run again, and which rows its table keeps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import nightly
 import tree
 
@@ -29,7 +29,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[list[str], int]:
-    """Run main() and return the pieces that were run, and the exit status."""
+    """Run main() and return the pieces that were run, together with the exit status."""
     ran: list[str] = []
 
     def run(piece: str, words: list[str]) -> nightly.Row:

@@ -14,7 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import find_pythons
 import release
 

@@ -1,7 +1,7 @@
-"""Prose is plain English: no phrase of the list below is left, and figures in the docs name the command behind them.
+"""Prose is plain English: it has no phrase from the list below, and figures in the docs name the command behind them.
 
-The list holds the habits of a translated text, each with what a native writer says instead. docs/quickstart.md alone is
-exempt: it is a contract, kept word for word.
+The list contains habits of translated text, each with a native alternative. Only docs/quickstart.md is exempt: it is a
+contract, kept word for word.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ TEXTS = {".c", ".css", ".h", ".html", ".in", ".js", ".md", ".py", ".pyi", ".sh",
 NAMES = {"Makefile", "meson.build", "meson.options", "run"}
 
 START = r"(?:^\s*(?:#|//|\*|/\*|\"\"\"|[-*]|\d+\.)?\s*|[.:;!?]\s+|\|\s*)"
-"""Where a sentence starts in a line: at its beginning, after a mark, or in a table's cell."""
+"""Matches the start of a sentence in a line: the beginning of the line, after a punctuation mark, or in a table's cell.
+"""
 
 PHRASES = {
     START + r"Of (?!course\b)\w": "start with the subject: 'For generators, …', 'It samples …'",
@@ -47,12 +48,12 @@ SENTENCES = (
     "A number that no timer has",
     "Where there are none to be had",
 )
-"""What the house's style gives as examples of how not to write."""
+"""Examples from the style guide of how not to write."""
 
 
 @cache
 def texts() -> dict[Path, str]:
-    """Return what people read, by file."""
+    """Return the texts that people read, keyed by file."""
     files = [file for file in tracked() if file not in EXEMPT and (file.suffix in TEXTS or file.name in NAMES)]
     return {file: (ROOT / file).read_text(encoding="utf-8") for file in files}
 
@@ -95,25 +96,27 @@ def test_sentences_that_start_with_of_are_found(line: str, is_found: bool) -> No
 # ---- Figures
 
 FIGURE = re.compile(r"(?<![\w`])[+−-]?\d[\d.,  ]*\s?(?:ns|µs|ms|%)(?!\w)|(?<![\w`])\d[\d.,  ]* instructions")
-"""Times, shares and counted instructions: what a measurement gives. Sizes are mostly settings."""
+"""Matches times, shares and counted instructions, which come from measurements. Sizes are mostly settings."""
 CONFIDENCE = re.compile(r"95\s?%")
 COMMAND = re.compile(
     r"`[^`]*\b(?:make [a-z-]+|python3? \S+|pytest |spprof |bench/\S+)[^`]*`|^```|`test_\w+`"
     r"|\]\([^)]*(?:benchmarks\.md|tests/[^)]*\.md|RESULTS\.md)",
     re.MULTILINE,
 )
-"""A command, a test that asserts the figure, or a link to the page that has both."""
+"""Matches a command, a test that asserts the figure, or a link to the page that has both."""
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 
 
 def sections(text: str) -> list[str]:
-    """Return what each heading holds, with empty code blocks."""
+    """Return the section of each heading, with its code blocks emptied."""
     return re.split(r"(?m)^(?=#+ )", FENCED.sub("```\n```", text))
 
 
 def unsourced(text: str, *, head_counts: bool) -> list[str]:
-    """Return the figures of sections that name no command. ``head_counts``: the page's own may stand for all."""
+    """Return the figures in sections that name no command. If ``head_counts``, a command at the page's beginning is
+    enough.
+    """
     parts = sections(text)
     head = "".join(parts[:2])
     found: list[str] = []

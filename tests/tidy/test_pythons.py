@@ -1,4 +1,4 @@
-"""Every place that names the versions of CPython agrees, and `make pythons` installs the right ones."""
+"""All lists of CPython versions agree, and `make pythons` installs the right ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import dependencies
 import find_pythons
 
@@ -21,7 +21,7 @@ def text_of(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-# ---- Named everywhere
+# ---- Versions in each list
 
 
 def test_each_version_has_a_layout_of_its_own_and_a_classifier() -> None:
@@ -38,11 +38,11 @@ def test_texts_name_the_oldest_and_the_newest_version(name: str) -> None:
     assert set(ranges) == {(OLDEST, NEWEST)}
 
 
-# ---- Fetched
+# ---- Fetched versions
 
 
 def wanted(folder: Path, *versions: str) -> list[str]:
-    """Return the versions that `make pythons` would fetch into a folder used in place of build/deps."""
+    """Return the versions that `make pythons` would fetch into a folder that stands in for build/deps."""
     command = ["make", "--dry-run", "pythons", f"DEPS={folder}", f"UNRELEASED={' '.join(versions)}"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     return re.findall(r"tools/dependencies\.py \S*/(\S+)$", told, re.M)
@@ -50,7 +50,7 @@ def wanted(folder: Path, *versions: str) -> list[str]:
 
 def test_a_changed_list_of_versions_brings_what_is_missing_whatever_is_there(tmp_path: Path) -> None:
     assert wanted(tmp_path, "3.14", "3.15") == ["python3.14", "python3.15"]
-    for name in ("pythons", "python3.14"):  # the first is the former layout, with all of them in one folder
+    for name in ("pythons", "python3.14"):  # the first is the former layout: all in one folder
         (tmp_path / name).mkdir()
     assert wanted(tmp_path, "3.14", "3.15") == ["python3.15"]
     assert wanted(tmp_path, "3.14", "3.15", "3.16") == ["python3.15", "python3.16"]

@@ -1,4 +1,4 @@
-"""tools/release.py: what prevents a release, and that it stops before anything is uploaded."""
+"""tools/release.py: what prevents a release. The tool stops before anything is uploaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import release
 
 VERSION = "1.2.3"
@@ -68,7 +68,7 @@ def fake_build(root: Path) -> None:
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, root: Path) -> str | int | None:
-    """Run main() and return how it ends: None, or the value that it exits with."""
+    """Run main() and return how it ends: None, or the value that it passes to sys.exit()."""
     monkeypatch.setattr(sys, "argv", ["release.py", VERSION])
     monkeypatch.setattr(release, "faults_of_documentation", lambda _root: [])
     try:
@@ -166,7 +166,7 @@ def test_built_files_have_the_version_of_the_release(
     assert release.faults_of_files(release.built_files(tmp_path), VERSION) == faults
 
 
-# ---- The whole
+# ---- The whole tool
 
 
 def test_a_release_that_is_not_ready_is_not_built(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,6 +215,6 @@ def test_a_release_stops_before_tagging_and_uploading(
 
 
 def test_the_sources_are_read_as_they_are() -> None:
-    """The expressions match the files of this repository."""
+    """The tool's regular expressions match the files of this repository."""
     assert release.VERSION.fullmatch(release.meson_version(ROOT))
     assert release.changelog_sections(ROOT)

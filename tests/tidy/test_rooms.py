@@ -1,4 +1,4 @@
-"""Which folder may include which: base <- core <- {hooks, cpu}; python sees the public header only."""
+"""Which folder may include which: base <- core <- {hooks, cpu}. python sees only the public header."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def room_of(file: Path) -> str:
 
 
 def included_as(file: Path) -> str:
-    """Return how an include names this header: a public one by its path, any other by its file name."""
+    """Return the name by which this header is included: a public one by its path, any other by its file name."""
     return str(file.relative_to("include")) if file.parts[0] == "include" else file.name
 
 
@@ -60,7 +60,7 @@ def architecture_of(file: Path) -> str:
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 def test_a_header_name_stands_for_one_file(architecture: str) -> None:
-    """In each architecture's build, a header name refers to one file."""
+    """In the build of each architecture, a header name refers to a single file."""
     seen = [file for file in C_FILES if file.suffix == ".h" and architecture_of(file) in ("", architecture)]
     names = [included_as(file) for file in seen]
     assert sorted(names) == sorted(set(names))
@@ -104,7 +104,7 @@ def test_operating_systems_are_named_in_their_own_files_only() -> None:
 
 
 def test_architectures_are_named_in_their_own_folders_only() -> None:
-    """Only the build chooses an architecture's folder."""
+    """Only the build selects the folder of an architecture."""
     shared = [file for file in C_FILES if not architecture_of(file)]
     assert [str(file) for file in shared if ARCHITECTURE_MACROS.search((ROOT / file).read_text())] == []
 
@@ -113,7 +113,9 @@ PYTHON_FOLDERS = ("frames", "allocators", "symbols", "serve", "module")
 
 
 def test_the_extensions_folders_know_only_those_below() -> None:
-    """module uses them all, and serve shows frames and names; the others do not use each other."""
+    """The folder module uses all the others, and serve shows frames and names. The remaining folders do not use each
+    other.
+    """
     files = [file for file in C_FILES if room_of(file) == "python"]
     assert {file.parts[2] for file in files} == set(PYTHON_FOLDERS)
     folders = {file.name: file.parts[2] for file in files}

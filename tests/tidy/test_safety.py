@@ -1,4 +1,4 @@
-"""docs/safety.md names the test behind each promise; these tests check that each named test exists."""
+"""docs/safety.md names the test behind each promise. These tests check that each named test exists."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ PAGE = ROOT / "docs/safety.md"
 CODE = re.compile(r"`([^`]+)`")
 DEFINED = re.compile(r"^\s*(?:async )?def (test_\w+)|^TEST\((test_\w+)\)", re.MULTILINE)
 NO_PROMISES = ("What a program can observe", "What is not covered, and why")
-"""Headings of the lists that promise nothing; test_cpython_suite.py holds the first."""
+"""Headings of the lists that promise nothing. test_cpython_suite.py covers the first list."""
 
 
 def sections() -> dict[str, str]:
-    """Return the text below each heading of the second level."""
+    """Return the text below each second-level heading."""
     _, *parts = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {heading: text for heading, _, text in (part.partition("\n") for part in parts)}
 
 
 def promises() -> list[tuple[str, str]]:
-    """Return each promise with what holds it: the items of the lists, and the item below each."""
+    """Return each promise with the test that backs it: the items of the lists, and the item below each."""
     found = []
     for heading, text in sections().items():
         if heading not in NO_PROMISES:

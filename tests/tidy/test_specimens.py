@@ -1,4 +1,4 @@
-"""A program of more than ten lines that tests run in a child process is a file, so that lint sees it."""
+"""If tests run a program of more than ten lines in a child process, the program is a file, so that lint sees it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""meson-python, unless spprof cannot profile this Python.
+"""Wraps meson-python, and fails if spprof cannot profile this Python.
 
-pip then shows only the message, not below twenty lines of meson's.
+pip then shows only the message, instead of showing it below twenty lines of meson's output.
 """
 
 from __future__ import annotations

@@ -16,11 +16,11 @@ def held():
 families = [Family(name) for name in ("raw", "mem", "obj")]
 tracemalloc.start()
 memprof.start(0, native=NATIVE)
-tracemalloc.stop()  # restores the hooks of its start, so ours are gone
+tracemalloc.stop()  # restores the hooks from its own start, so ours are gone
 blocks = [(family, pointers(100), size) for family in families for size in (40, 4000)]
 for family, block, size in blocks:
     allocate_blocks(family, block, size)
-# Taking the snapshot reinstalls them; malloc's own hook was never displaced.
+# Taking the snapshot reinstalls our hooks; malloc's own hook was never displaced.
 assert held() == ((0, 0) if DISPLACED == 3 else (300, 100)), held()
 displaced = memprof.get_stats().dropped_samples["hook_displaced"]
 assert displaced == DISPLACED, displaced

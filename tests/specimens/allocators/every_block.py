@@ -9,7 +9,7 @@ NATIVE = sys.argv[1]
 
 
 def measure(family, count, size, rate_kb, seed):
-    # Return (bytes, objects) for: all of them live, half of them live, ever allocated.
+    # Return (bytes, objects) three times: with all blocks live, with half of them live, and as allocated in total.
     def now():
         return live(memprof.get_snapshot(), "allocate_blocks", size, size + added)
 

@@ -47,12 +47,12 @@ for name in ("raw", "mem", "obj"):
             family.free(block)
             assert held() == [], (name, sizes, held())
     block = first(101)
-    moved = family.realloc(block, 0)  # Python's own return a block, which is not watched
+    moved = family.realloc(block, 0)  # Python's own functions return a block, which is not watched
     assert held() == [], name
     family.free(moved)
     block = first(101)
     memprof.stop()
-    block = resized(block, 487)  # after a stop, a moved sample ends
+    block = resized(block, 487)  # after a stop, the sample of a moved block ends
     assert held() == [], name
     family.free(block)
     memprof.start(0, native=NATIVE)

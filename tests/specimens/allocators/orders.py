@@ -9,7 +9,7 @@ NATIVE, ADDED = sys.argv[1], int(sys.argv[2])
 
 
 def near(counts, asked):
-    # A debug layer adds a multiple of 8; the tracer's own blocks are of none of these sizes.
+    # A debug layer adds a multiple of 8; the tracer's own blocks have none of these sizes.
     return sum(count for (size, _), count in counts.items() if size in range(asked, asked + ADDED + 1, 8))
 
 

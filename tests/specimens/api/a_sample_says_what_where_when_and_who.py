@@ -35,7 +35,7 @@ memprof.stop()
 (sample,) = [sample for sample in snapshot.samples if sample.size == SIZE]
 assert (sample.estimated_bytes, sample.estimated_objects, sample.sampling_rate_bytes) == (SIZE, 1, 0)
 assert sample.thread_id == found["thread"]
-# The clocks are read one after the other, and may be set in between: a second is far above both effects.
+# The clocks are read one after the other, and may be set in between. A second is far more than both effects.
 assert before - 10**9 <= sample.timestamp_ns <= after + 10**9
 assert before <= snapshot.timestamp_ns <= time.time_ns()
 leaf = python_frames(sample.stack)[:3]

@@ -4,7 +4,7 @@ import spprof.memprof as memprof
 
 
 def fill(count, size):
-    return ["x" * size for _ in range(count)]  # in a function that has a name even in a stripped interpreter
+    return ["x" * size for _ in range(count)]  # a function that has a name even in a stripped interpreter
 
 
 memprof.start(0)
@@ -13,7 +13,7 @@ snapshot = memprof.get_snapshot()
 memprof.stop()
 rows = [row for row in snapshot.top_allocators(3) if row["line"] == 7]
 (row,) = rows
-# the strings, and the list besides
+# the strings and the list
 blocks = 100 * sys.getsizeof(held[0])
 assert blocks < row["estimated_bytes"] < blocks + 20_000, row
 assert row["low_bytes"] == row["high_bytes"] == row["estimated_bytes"]

@@ -1,4 +1,4 @@
-"""Work until standard input ends, then print which parts of its state have changed: none may have."""
+"""Work until standard input ends, then print which parts of the program's state have changed: none may have."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Eight threads allocate, import, fork and wait in C until standard input ends; then the result of the first rounds is
+"""Eight threads allocate, import, fork and wait in C until standard input ends. Then the result of the first rounds is
 printed.
 """
 

@@ -1,4 +1,4 @@
-"""Trace and profile itself: no reported function is ours, whatever attaches."""
+"""Trace and profile this program: no reported function is ours, whatever attaches."""
 
 import select
 import sys

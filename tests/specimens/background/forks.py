@@ -1,4 +1,4 @@
-"""Fork next to the background thread: CPython warns of none of our threads, which continues only in the parent."""
+"""Fork next to the background thread. CPython warns about no thread of ours; only the parent's thread continues."""
 
 import os
 import sys
@@ -34,6 +34,6 @@ for _ in range(FORKS):
     assert status == 0, "the child has jobs or a thread of ours"
     while calls.acquire(blocking=False):
         pass
-    calls.acquire()  # it continues
+    calls.acquire()  # the work continues
 assert threads() == 2
 print(warned)

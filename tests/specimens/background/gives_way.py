@@ -1,4 +1,4 @@
-"""A repeatable job gives way to forks a few times in a row; after that, the fork waits for it."""
+"""A repeatable job gives way to forks a few times in a row. After that, the fork waits for the job."""
 
 import os
 import threading

@@ -1,6 +1,6 @@
-"""Reallocs to a small size, each from a block of another size: what does a snapshot report about the caller?
+"""Reallocs to a small size, each from a block of a different size: what does a snapshot report about the caller?
 
-Within a block's memory, from one pool to another, and between pools and malloc; enough that arenas are added meanwhile.
+Blocks stay in place, move between pools, and move between pools and malloc; there are enough to require new arenas.
 """
 
 import json

@@ -8,7 +8,7 @@ BLOCK = 3000
 memprof.start(RATE_KB, sampling_budget_percent=0.01, seed=7)
 assert memprof.get_stats().sampling_budget_percent == 0.01
 kept = []
-while memprof.get_snapshot().sampling_rate_bytes < 16 * 1024:  # reached on any machine, however slow
+while memprof.get_snapshot().sampling_rate_bytes < 16 * 1024:  # reached on every machine, however slow
     kept += [bytearray(BLOCK) for _ in range(1000)]
 kept += [bytearray(BLOCK) for _ in range(20_000)]
 memprof.stop()

@@ -1,5 +1,5 @@
 """Fork three workers that hold different amounts, one that is killed, one that does nothing, and one that becomes
-another program; also start Python programs and another one. Print the pids.
+another program. Also start Python programs and a different one. Print the pids.
 """
 
 import os

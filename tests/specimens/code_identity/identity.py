@@ -1,4 +1,4 @@
-"""Functions that are created and discarded, and which block belongs to which."""
+"""Functions that are created and discarded, and which block each of them allocates."""
 
 import types
 
@@ -17,8 +17,8 @@ def middle(function, size):
 
 
 def make(like, name, file, line):
-    """Return a function like `like` whose body is at `line` of `file`. Its code has the same size as that of all others
-    made from `like`, and dies with it, so the next one takes its address.
+    """Return a function like `like` whose body is at `line` of `file`. Its code has the same size as all others made
+    from `like`, and dies with the function, so the next one takes its address.
     """
     names = {"co_name": name, "co_filename": file, "co_firstlineno": line - 1}
     if hasattr(like.__code__, "co_qualname"):
@@ -31,7 +31,7 @@ def python_frames(sample):
 
 
 def samples_by_size():
-    """By the length of their bytearray: debug allocators add up to 48 bytes to its request (asked_for.py)."""
+    """Key samples by their bytearray's length. Debug allocators add up to 48 bytes to the request (asked_for.py)."""
     probe = bytearray(PROBE)
     samples = memprof.get_snapshot().samples
     (beside,) = [sample.size - PROBE for sample in samples if PROBE <= sample.size <= bytearray_size(PROBE) + 48]
@@ -39,14 +39,14 @@ def samples_by_size():
 
 
 def check(wanted):
-    """`wanted`: size of the block -> (function, file, line)."""
+    """Check the top frame of each block. `wanted` maps the size of the block to (function, file, line)."""
     found = {size: python_frames(sample)[0] for size, sample in samples_by_size().items() if size in wanted}
     wrong = {size: (found.get(size), want) for size, want in wanted.items() if found.get(size) != want}
     assert not wrong, (len(wrong), sorted(wrong.items())[:5])
 
 
 class Reuse:
-    """Counts code objects at an address that one of another name had."""
+    """Counts code objects at an address that previously belonged to one with a different name."""
 
     def __init__(self):
         self.last = {}

@@ -32,7 +32,7 @@ def ring():
     return mmap.mmap(-1, RING_BYTES)
 
 
-# Those of ring(), and all other listed ones: mappings of other allocators are counted as blocks.
+# Totals of ring()'s mappings and of all other listed ones. Mappings of other allocators are counted as blocks.
 def mapped_totals():
     packed, stacks = _engine.mappings()
     rings = others = 0
@@ -66,7 +66,7 @@ import numpy
 
 _, mapped_by_import = mapped_totals()
 small = small_objects(1_000_000)
-# At malloc, a block includes the three words that the debug layer above adds.
+# By the time it reaches malloc, a block includes the three words that the debug layer above adds.
 around = 24 if case["malloc"] == "malloc_debug" else 0
 size = sys.getsizeof(small[0]) + around
 truth = size * len(small)

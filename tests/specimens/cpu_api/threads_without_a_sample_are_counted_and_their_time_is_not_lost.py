@@ -25,5 +25,5 @@ assert 14 <= profile.short_threads <= 20, profile.short_threads
 told = [sample for sample in profile.samples if sample.thread_id != threading.main_thread().native_id]
 assert 14 * 5_000_000 <= sum(sample.weight_ns for sample in told) <= used, told
 assert profile.process_ns <= used
-if told[-1].frames[0].function == "<threads too short to sample>":  # else one was sampled
+if told[-1].frames[0].function == "<threads too short to sample>":  # otherwise, one thread was sampled
     assert f"{profile.short_threads} threads were too short to sample" in str(profile)

@@ -28,7 +28,7 @@ assert not spprof.is_active()
 
 spprof.start(1)
 own, real = recursive.profile, _engine.cpu_is_active
-_engine.cpu_is_active = lambda: False  # as a thread that is slightly too late sees it
+_engine.cpu_is_active = lambda: False  # the state that a thread sees if it is slightly too late
 recursive(0)
 _engine.cpu_is_active = real
 assert spprof.is_active() and recursive.profile is own

@@ -1,4 +1,4 @@
-"""After the start, any read of a CPU clock in a thread's ticks ends the process."""
+"""After the start, reading a CPU clock in any thread's tick ends the process."""
 
 import ctypes
 import platform
@@ -11,7 +11,7 @@ from spent import CALL_NUMBERS
 
 LOAD, EQUAL, ANSWER = 0x20, 0x15, 0x06
 ALLOWED, KILL = 0x7FFF0000, 0x80000000
-MONOTONIC, REALTIME = 1, 0  # and their variants, for machines on which these are system calls
+MONOTONIC, REALTIME = 1, 0  # and variants of them, for machines where these are system calls
 NATIVE = sys.argv[1] == "native"
 
 code = [

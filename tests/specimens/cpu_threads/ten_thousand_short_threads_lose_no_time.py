@@ -26,7 +26,7 @@ assert profile.short_threads > 5000, profile.short_threads
 unattributed = seconds_in(profile, "<threads too short to sample>")
 if tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 4):
     assert unattributed > 0.1 * spent, profile
-else:  # of about 60 samples; if a busy machine's kernel checks at other moments, more belong to the starting thread
+else:  # from about 60 samples; on a busy machine, more of it may belong to the starting thread
     assert unattributed < 0.6 * spent, profile
     assert seconds_in(profile, "short") > 0, profile
 assert not drops_within(), drops()

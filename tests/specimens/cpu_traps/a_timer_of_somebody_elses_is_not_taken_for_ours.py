@@ -18,4 +18,4 @@ def counts():
 
 
 told = [counts() for _ in range(3)]
-assert (0, 1, 1) in told, told  # one of the thread's own ticks may arrive during one of them
+assert (0, 1, 1) in told, told  # one of the thread's own ticks may also arrive

@@ -33,7 +33,7 @@ def sampled(times):
     return spprof.stop()
 
 
-sampled(1)  # all code is known from here on
+sampled(1)  # from here on, all code is known
 refuse("process_vm_readv", errno.EFAULT)
 profile = sampled(100)
 inside = [sample for sample in profile.samples if "yielding" in names(sample)]

@@ -16,7 +16,7 @@ assert set(drops()) == {
 }
 assert not drops_within(), drops()
 spprof.stop()
-for _ in range(20):  # in a single burst, the kernel may check the threads too rarely
+for _ in range(20):  # the kernel may check the threads too rarely within a single burst
     assert burners.burners_start(2, 600_000_000, False, 0, 2500) == 2
     spprof.start(interval_ms=1)
     burners.burners_join()

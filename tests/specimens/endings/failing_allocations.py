@@ -1,4 +1,4 @@
-"""Make one allocation after another fail, up to a hundred, while a snapshot is taken and saved."""
+"""Make each of the first hundred allocations fail in turn while a snapshot is taken and saved."""
 
 import _testcapi
 

@@ -1,4 +1,4 @@
-"""Under --every: three snapshots find no memory, the next ones do. The program is killed once there is a file."""
+"""Under --every: three snapshots find no memory, and later ones do. The program is killed once there is a file."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Use up all memory, and make a profile in the MemoryError's handler, in the way that the argument names."""
+"""Use up all memory, then make a profile in the MemoryError's handler, in the way that the argument names."""
 
 import os
 import sys
@@ -73,7 +73,7 @@ def profiler():
 
 
 def output_path():
-    """The exit handler saves it; ours, which was registered earlier, runs afterwards."""
+    """The exit handler saves the profile. Our own handler, which was registered earlier, runs afterwards."""
     import atexit
 
     atexit.register(lambda: os.path.getsize(OUTPUT) > 0 or os._exit(1))

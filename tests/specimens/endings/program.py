@@ -1,4 +1,4 @@
-"""Hold memory, use CPU time and end: how and where are given by the arguments.
+"""Hold memory, use CPU time and end. The arguments say how and where the program ends.
 
 Places: "main", the main thread; "child", a forked child, whose end is printed; "thread", a thread that is joined.
 "every" as third argument waits until --every has written the held memory.
@@ -21,14 +21,14 @@ def hold():
 
 
 def use_time():
-    """Run until there is a sample, if samples are taken."""
+    """Run until there is a sample, if samples are being taken."""
     spprof = sys.modules.get("spprof")
     while spprof is not None and spprof.is_active() and spprof.stats().collected_samples == 0:
         sum(range(1000))
 
 
 def wait_for_file(output):
-    """Wait until a file begun after the memory was held exists: the present one, one in progress, and the next."""
+    """Wait until a file begun after the memory was held exists: see the present file, one in progress, and the next."""
     seen = set()
     while len(seen) < 3:
         for name in os.listdir(os.path.dirname(output)):

@@ -4,13 +4,13 @@ from spprof import _engine, memprof
 
 
 def pages():
-    """Return (mapped, resident)."""
+    """Return the reserve's (mapped, resident) KiB."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return [int(word) for word in file.read().split()[:2]]
 
 
 memprof.start()
-memprof.stop()  # a sample may map memory too
+memprof.stop()  # a sample may also map memory
 pages()
 assert _engine.give_reserve_back()
 before = pages()

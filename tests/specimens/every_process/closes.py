@@ -1,6 +1,6 @@
-"""Close every descriptor that it does not know, open its own files there, and start a program or become one.
+"""Close every descriptor that this program did not open, open its own files there, and start a program or become one.
 
-The other program prints how many open files it finds that were not to be inherited.
+The other program prints how many open files it finds that it should not have inherited.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A process that finds a file at its own output path when it ends. Prints its pid."""
+"""A process that finds, when it ends, a file at its own output path. Prints its pid."""
 
 import os
 import subprocess

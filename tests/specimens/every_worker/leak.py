@@ -1,4 +1,4 @@
-"""The work of one worker among many: keep as much as the tests look for."""
+"""The work of one worker among many. The leaking one keeps the amount that the tests look for."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def leak() -> int:
 
 
 def task(number: int) -> int:
-    """One task of many, only one of which leaks. Return the process's id if this one does."""
+    """Run one of many tasks, only one of which leaks. Return the process's id if this one does."""
     return leak() if number == 7 else 0

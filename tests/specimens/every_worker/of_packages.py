@@ -35,7 +35,7 @@ def with_ray() -> int:
 
 
 def _wait_for_a_later_file(name: str) -> None:
-    """Wait until ``--every`` has written the present file, the one in progress, and one that was begun after it."""
+    """Wait until ``--every`` has written the current file, the one in progress, and one that was begun after it."""
     seen = set()
     while len(seen) < 3:
         time.sleep(0.05)  # between two checks

@@ -1,4 +1,4 @@
-"""Start programs in the way that the argument names; one of them leaks. Print that one's pid."""
+"""Start programs in the way that the argument names; one of them leaks. Print the pid of the leaking program."""
 
 from __future__ import annotations
 

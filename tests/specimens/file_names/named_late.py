@@ -1,4 +1,4 @@
-"""A thread that has no name when first seen, and sets one before the session ends."""
+"""A thread that has no name when it is first seen, and sets one before the session ends."""
 
 import _thread
 import ctypes

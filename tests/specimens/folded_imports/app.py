@@ -1,4 +1,4 @@
-"""Import a package whose modules hold documented amounts, and hold some memory itself."""
+"""Import a package whose modules hold documented amounts of memory, and hold some memory in this module."""
 
 import costly
 

@@ -1,4 +1,4 @@
-"""A child's snapshot reports how much existed before the fork; its parent's snapshot has nothing inherited."""
+"""A child's snapshot reports how much existed before the fork. Its parent's snapshot shows nothing as inherited."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Fork a child, which forks another. Each frees some inherited memory and allocates its own."""
+"""Fork a child, which forks another. Each of them frees some inherited memory and allocates its own."""
 
 import os
 

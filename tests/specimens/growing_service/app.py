@@ -1,6 +1,6 @@
-"""A Flask application that allocates a lot for each request, and keeps a little forever.
+"""A Flask application that allocates a lot for each request, and keeps a little of it forever.
 
-GET /    allocates 5 MB in blocks of 100 to 20,000 bytes, freed with the answer; keeps as much as the clock demands
+GET /    allocates 5 MB in blocks of 100 to 20,000 bytes, freed with the answer; the clock sets how much is kept
 """
 
 import os

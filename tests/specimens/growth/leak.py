@@ -23,7 +23,7 @@ def churn():
 
 
 CHURNING = churn.__code__.co_firstlineno + 3
-"""The line that allocates its blocks. Python may keep the range object before it for reuse."""
+"""Return the line that allocates the blocks. Python may keep the preceding range object for reuse."""
 
 memprof.start(0)
 snapshots = []
@@ -34,7 +34,7 @@ for _ in range(24):
 found = {}
 for one in sorted(memprof.growth(snapshots[::-1]), key=lambda one: -abs(one.bytes_per_second)):
     if one.function != "churn" or one.line == CHURNING:
-        found.setdefault(one.function, one)  # the line of a function that changes most
+        found.setdefault(one.function, one)  # the line of a function that changes the most
 rates = {name: [found[name].low, found[name].bytes_per_second, found[name].high] for name in ("leak", "churn")}
 freed = {name: [share for _, share in found[name].freed_shares] for name in ("leak", "churn")}
 seconds = (snapshots[-1].timestamp_ns - snapshots[0].timestamp_ns) / 1e9

@@ -1,4 +1,4 @@
-"""A client requests an hour of CPU time from spprof.listen() and disconnects; the next may start at once."""
+"""A client requests an hour of CPU profiling from spprof.listen() and disconnects; the next may start at once."""
 
 import os
 import socket

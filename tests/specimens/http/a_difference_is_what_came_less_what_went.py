@@ -30,7 +30,7 @@ assert first.seconds == 30
 second = get("/allocs", "seconds=1")
 assert 1 <= int(dict(second.headers)["Retry-After"]) <= 30
 assert refused(second, 429, f"try again in {dict(second.headers)['Retry-After']} s")
-profile_in(get("/debug/pprof/heap"))  # which is free in the meantime
+profile_in(get("/debug/pprof/heap"))  # this path is free in the meantime
 del gone
 more = new(2)
 new(1)
@@ -42,7 +42,7 @@ assert all(any(sample.values) for sample in profile.samples)
 assert profile.duration_ns > 0
 assert profile.period == 0, "no interval can be worked out"
 
-# Differences over adjoining times add up to that over both.
+# The differences over two adjacent intervals add up to the difference over both.
 start = get("/heap")
 one = get("/heap", "seconds=1")
 more += new(3)
@@ -55,7 +55,7 @@ assert two.default_type == "alloc_space"
 assert (blocks_of(one, "new"), blocks_of(two, "new")) == ((3, 3), (4, 4))
 assert (blocks_of(one, "old"), blocks_of(two, "old")) == ((0, 0), (-2, 0))
 
-# If no client waits any longer, the next request may start.
+# If no client is waiting any longer, the next request may start.
 step = get("/heap", "seconds=3600")
 step.abandon()
 step.abandon()

@@ -1,4 +1,4 @@
-"""A profile started by a request then ends, with the samples it has so far."""
+"""When the program starts a profile, the request's profile ends with the samples it has so far."""
 
 import os
 import threading
@@ -71,7 +71,7 @@ else:
     raise AssertionError("stopped what it has not begun")
 profile_in(step)
 
-# In many threads at once.
+# The same holds if the answer is made in another thread.
 for _ in range(20):
     step = get("/debug/pprof/profile", "interval_ms=1")
     answers = []
@@ -82,7 +82,7 @@ for _ in range(20):
     thread.join()
     assert len(answers) == 1 and not _engine.cpu_is_active()
 
-# A child has no request.
+# A forked child does not have the request.
 step = get("/debug/pprof/profile")
 child = os.fork()
 if child == 0:

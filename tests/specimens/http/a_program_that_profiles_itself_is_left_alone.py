@@ -39,7 +39,7 @@ begin, end = profile.time_ns, profile.time_ns + profile.duration_ns
 of_that_time = [sample for sample in own.samples if begin <= sample.timestamp_ns <= end and sample.thread_id]
 assert sums(profile) == {"samples": len(of_that_time), "cpu": sum(sample.weight_ns for sample in of_that_time)}
 
-# It ends its profile in the meantime, or starts another one.
+# In the meantime, the program ends its profile or starts another one.
 spprof.start(1)
 step = get("/debug/pprof/profile", "seconds=5")
 meanwhile()

@@ -1,4 +1,4 @@
-"""Driven by hand on asyncio's loop: lifespan, requests, mounts, tokens, clients that disconnect."""
+"""The application is driven by hand on asyncio's loop: lifespan, requests, mounts, tokens, clients that disconnect."""
 
 import asyncio
 import json
@@ -101,7 +101,7 @@ async def serves(application):
 
 
 async def takes_time(application):
-    """The loop keeps running meanwhile, and two requests do not interfere."""
+    """The loop keeps running in the meantime, and two requests do not interfere."""
     first = asyncio.ensure_future(ask(application, "/debug/pprof/profile", "seconds=0.3&interval_ms=1"))
     while not _engine.cpu_is_active():
         await asyncio.sleep(0.001)
@@ -118,7 +118,7 @@ async def takes_time(application):
 
 
 async def clients_go_away(application):
-    """Then nothing is sent, and no work continues for them."""
+    """If clients disconnect, nothing is sent to them, and no work continues for them."""
     client = Client("/debug/pprof/profile", "seconds=3600")
     asked = asyncio.ensure_future(client.ask(application))
     while not _engine.cpu_is_active():
@@ -173,7 +173,7 @@ async def lives(application):
 
 
 def on_another_loop(application):
-    """One sentence says that this is impossible."""
+    """A loop other than asyncio's is rejected with a one-sentence error."""
     sent = []
 
     async def send(message):

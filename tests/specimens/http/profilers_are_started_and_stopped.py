@@ -32,7 +32,7 @@ for query in ("heap=-1", "heap=x", "heap=0.5", "heap=1048577", "cpu=0", "cpu=100
 assert refused(post("/stop"), 400, "/stop?heap&cpu")
 assert not memprof.is_active() and not spprof.is_active()
 
-# If the second cannot start, the first is stopped.
+# If the second profiler cannot start, the first one is stopped.
 real = control_paths.cpu.start
 
 

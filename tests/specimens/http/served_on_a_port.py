@@ -1,4 +1,4 @@
-"""Serve the paths on a port, which is printed, next to a thread that allocates, until stdin ends.
+"""Serve the paths on a port, which is printed, next to an allocating thread, until stdin ends.
 
 served_on_a_port.py TOKEN
 """
@@ -12,7 +12,7 @@ from spprof import memprof
 from spprof.http import wsgi
 
 BLOCK = 100_000_000
-"""So large that it is certain to be sampled."""
+"""This block is so large that it is certain to be sampled."""
 
 
 class Quiet(WSGIRequestHandler):

@@ -37,7 +37,7 @@ thread.join()
 answers.append(answer_of(third))
 assert [answer.status for answer in answers] == [200, 200] and max(most) == 1
 
-# Not indefinitely.
+# A request does not wait indefinitely.
 claim = heap_paths.Claim(heap_paths.SNAPSHOT, 1)
 assert answer_of(get("/heap")).status == 429
 claim.release()

@@ -1,4 +1,4 @@
-"""In pprof's format and in Go's legacy text, with every allocation sampled."""
+"""The heap is returned in pprof's format and in Go's legacy text, with every allocation sampled."""
 
 from asking import HEAP_ROW, get, profile_in, refused, sums, text_sums
 from spprof import memprof

@@ -1,4 +1,4 @@
-"""By a worker that has never listened as well as by one that has."""
+"""The process and its threads are described by a worker that has never listened as well as by one that has."""
 
 import json
 import os

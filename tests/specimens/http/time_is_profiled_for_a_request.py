@@ -1,4 +1,4 @@
-"""With a separate profile if the program has none; it ends with the request, however that ends."""
+"""A request gets a separate profile if the program has none. The profile ends with the request, however that ends."""
 
 import gc
 
@@ -36,7 +36,7 @@ step = get("/flamegraph", "cpu&seconds=1")
 busy()
 assert b"busy" in answer_of(step).body
 
-# It ends however the request ends.
+# The profile ends however the request ends.
 step = get("/debug/pprof/profile")
 step.abandon()
 assert not _engine.cpu_is_active()

@@ -1,4 +1,4 @@
-"""On the background thread, if a fork waits: work is repeated from the last step that cannot be repeated."""
+"""If a fork waits for the background thread, work is repeated from the last step that cannot be repeated."""
 
 from asking import get, profile_in, refused, sums
 from of_cpu import busy
@@ -8,7 +8,7 @@ from spprof.serve.background import GaveWayError
 
 
 def gives_way_at(turn):
-    """Simulate a waiting fork in the given call of give_way(), and in no later one."""
+    """Simulate a waiting fork in the given call of give_way(), but in no later call."""
     turns = iter(range(1000))
 
     def give_way():
@@ -19,7 +19,7 @@ def gives_way_at(turn):
 
 
 def done_anew(work, claimed=None):
-    """Return the work's final result, and how often it gave way. ``claimed``: a request to refuse meanwhile."""
+    """Return the work's final result and how many times it gave way. ``claimed`` is a request to refuse in between."""
     for times in range(10):
         try:
             return work(), times

@@ -1,4 +1,4 @@
-"""Under wsgiref's validator, at any mount point, with and without a token."""
+"""The application is served under wsgiref's validator, at any mount point, with and without a token."""
 
 import io
 import sys
@@ -16,7 +16,7 @@ warnings.simplefilter("error")
 
 
 def ask(application, path, query="", method="GET", mount="", **headers):
-    """Return the status, headers and body of a response, as passed by the validator."""
+    """Return the status, headers and body of a response as the validator passes them on."""
     environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": mount, "PATH_INFO": path, "QUERY_STRING": query}
     environ.update({f"HTTP_{name.upper()}": value for name, value in headers.items()})
     setup_testing_defaults(environ)
@@ -93,7 +93,7 @@ for path in ("/profile", "/heap", "/profile"):
         raise AssertionError("it goes on")
 its_time.sleep = real
 
-# The token.
+# Requests with a wrong token are refused.
 given = wsgi(token="sesame c+ret")
 for query, headers, status in (
     ("", {}, 401),
@@ -127,5 +127,5 @@ for wrong in (5, b"x", True):
     else:
         raise AssertionError(wrong)
 sys.stderr, standard = None, sys.stderr
-wsgi()  # of a program without a token
+wsgi()  # a program without a token
 sys.stderr = standard

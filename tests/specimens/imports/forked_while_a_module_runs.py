@@ -1,4 +1,4 @@
-"""Fork while another thread executes a module of the package for the first time: the child finds none half executed."""
+"""Fork while another thread executes a module of the package for the first time. The child finds none half executed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def takes() -> None:
     memprof.get_snapshot()
 
 
-os.register_at_fork(before=go_on.set)  # which runs before what spprof registered earlier
+os.register_at_fork(before=go_on.set)  # this handler runs before those that spprof registered earlier
 memprof.start()
 thread = threading.Thread(target=takes)
 thread.start()

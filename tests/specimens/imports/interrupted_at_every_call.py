@@ -1,5 +1,5 @@
-"""Fork a child for calls of the first snapshot. Each takes and prints another snapshot within that call, as a signal
-handler may, and continues.
+"""Fork a child for each call of the first snapshot. The child takes and prints another snapshot within that call, as a
+signal handler may, and continues.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from spprof import memprof, on_demand
 
 
 class Interruption:
-    """Takes a snapshot at one call, counted from the first."""
+    """Takes a snapshot at one call, given by its number from the first."""
 
     def __init__(self, at: int) -> None:
         self.left = at
@@ -27,7 +27,7 @@ class Interruption:
 
 
 def child(at: int) -> int:
-    """Return 0 if the call was never reached, 1 if no module was being executed, 2 if one was."""
+    """Return 0 if the call was never reached, 1 if no module was being executed then, and 2 if one was."""
     interruption = Interruption(at)
     sys.setprofile(interruption)
     snapshot = memprof.get_snapshot()

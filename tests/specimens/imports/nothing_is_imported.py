@@ -1,6 +1,6 @@
-"""Print what was opened or imported after the import, and the modules that were not in memory: two empty lists.
+"""Print what was opened or imported after the import, and the modules that were not in memory. Both lists are empty.
 
-The program's own source, whose lines a page shows, may be read if it can be.
+The program's own source, whose lines a page shows, may be read if possible.
 """
 
 from __future__ import annotations

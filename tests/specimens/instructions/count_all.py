@@ -1,4 +1,4 @@
-"""Run by callgrind: every case of instructions.c, in the state that the first argument names.
+"""Run every case of instructions.c under callgrind, in the state that the first argument names.
 
 usage: count_all.py none|never|stopped|started|sampling LIBRARY TURNS
 """
@@ -14,7 +14,7 @@ library.count_all.argtypes, library.count_all.restype = [ctypes.c_long], None
 if state not in ("none", "never"):
     import spprof.memprof as memprof
 
-    # A GiB between samples: none falls into the loops. 0: each allocation is a sample.
+    # With one GiB between samples, none falls into the loops. With 0, each allocation is a sample.
     memprof.start(0 if state == "sampling" else 1024 * 1024, seed=1)
     if state == "stopped":
         memprof.stop()

@@ -1,4 +1,4 @@
-"""The effect of generated code on stacks: its addresses are in no file."""
+"""The effect of generated code on stacks. Its addresses are in no file."""
 
 
 def _executable_without_file():
@@ -11,8 +11,8 @@ def _executable_without_file():
 
 
 def faults_of(stacks, leaves):
-    """Count the raw stacks, those that are truncated, and those that hold such an address; and the leaves without a
-    name.
+    """Count the raw stacks, the truncated ones, and those that contain an address of generated code. Also count the
+    leaves without a name.
     """
     ranges = list(_executable_without_file())
     faults = {"stacks": len(stacks), "truncated": 0, "generated": 0}

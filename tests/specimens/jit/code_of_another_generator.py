@@ -1,5 +1,5 @@
 """A function that the JIT has compiled calls other generated code, which allocates. Print how many of its samples show
-a nameless frame, and how many there are.
+a nameless frame, and how many samples there are.
 """
 
 import ctypes

@@ -1,5 +1,5 @@
 """Functions that are created, run until the JIT has compiled them, and die with their code, while both profilers are
-on. Prints how many were compiled, and which stacks are wrong.
+on. Prints how many functions were compiled, and which stacks are wrong.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Loops that the JIT compiles, and whether it has."""
+"""Loops that the JIT compiles, and a check whether it has."""
 
 import _opcode
 

@@ -1,4 +1,4 @@
-"""Start the heap profiler after the run's profiling time is over, and fork."""
+"""Start the heap profiler after the run's profiling time is over, and then fork."""
 
 import os
 import sys

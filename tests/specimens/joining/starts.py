@@ -52,7 +52,7 @@ print("block", profiler.profile.sample_count > 0, "spend" in str(profiler.profil
 
 @spprof.profile(interval_ms=1, output_path="function.pb.gz")
 def recursive(depth: int) -> int:
-    """Each call except the outermost runs without a profile."""
+    """All calls except the outermost one run without a profile."""
     spend()
     return recursive(depth - 1) + 1 if depth else 0
 

@@ -1,4 +1,4 @@
-"""Receive SIGTERM as many frames below the recursion limit as the argument says."""
+"""Receive SIGTERM at a depth below the recursion limit. The argument is the number of frames left."""
 
 import inspect
 import os

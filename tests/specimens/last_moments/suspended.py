@@ -1,4 +1,4 @@
-"""End while a profiler's block is suspended: the arguments say what suspends it and where it is kept."""
+"""End while a profiler's block is suspended. The arguments say what suspends it and where it is kept."""
 
 import sys
 import threading

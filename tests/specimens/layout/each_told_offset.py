@@ -1,4 +1,4 @@
-"""Import spprof in children, each with an interpreter that reports one different offset. Print who refused, and how."""
+"""Import spprof in children whose interpreters report one wrong offset each. Print which ones refused, and how."""
 
 import ctypes
 import json

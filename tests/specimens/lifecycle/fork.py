@@ -20,7 +20,7 @@ def churn():
 
 
 def mine(length):
-    # Return the threads that allocated bytearrays of this length.
+    # Return the threads of the samples of bytearrays of this length.
     return [record[5] for record in memprof.get_snapshot().records() if record[1] == bytearray_size(length)]
 
 
@@ -41,7 +41,7 @@ def in_child():
     kept.clear()
     assert len(mine(66_665)) == 1
     memprof.stop()
-    # Objects allocated in between, such as the call's own, may be freed in between: once this settles, both agree.
+    # Objects such as the call's own may be allocated and freed between the two. Once this settles, both agree.
     pairs = [(memprof.get_stats(), memprof.get_snapshot()) for _ in range(5)]
     assert all(stats.total_samples == stats.live_samples + stats.freed_samples for stats, _ in pairs)
     assert any(stats.live_samples == shot.live_samples + shot.own.live_samples for stats, shot in pairs), pairs

@@ -14,7 +14,7 @@ for rate_kb in (0, 64, 1, 512, 0):
     memprof.start(rate_kb, seed=rate_kb)
     kept.append(hold(200))
     memprof.stop()
-    kept.append(hold(200))  # not sampled
+    kept.append(hold(200))  # this one is not sampled
     rates = [s.sampling_rate_bytes for s in memprof.get_snapshot().samples if s.size == SIZE]
     assert rates[seen:] and set(rates[seen:]) == {rate_kb * 1024}, (rate_kb, rates[seen:])
     if rate_kb == 0:

@@ -1,4 +1,4 @@
-"""A socket that everyone can reach answers only its user and root."""
+"""A socket that everyone can reach answers only its owner and root."""
 
 import os
 import socket

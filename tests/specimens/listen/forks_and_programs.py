@@ -1,4 +1,4 @@
-"""Children of all kinds, some while a client is connected: none has a descriptor or a thread of ours."""
+"""Start children of all kinds, some of them while a client is connected. None has a descriptor or thread of ours."""
 
 import ctypes
 import os
@@ -36,7 +36,7 @@ def listens_anew():
 
 os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp()
 made = spprof.listen()
-fork_of_c = ctypes.PyDLL(None).fork  # with the GIL, which another thread would otherwise have in the child
+fork_of_c = ctypes.PyDLL(None).fork  # keeps the GIL; otherwise, another thread would have it in the child
 for _ in range(ROUNDS):
     with connected(made.address) as connection:
         connection.sendall(head("/stats")[:10])

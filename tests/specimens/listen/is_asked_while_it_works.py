@@ -13,7 +13,7 @@ ended = threading.Event()
 
 
 def work():
-    """Work without keeping more and more memory."""
+    """Work without keeping an increasing amount of memory."""
     kept, rounds = [], 0
     while not ended.wait(0.01):
         kept = [bytearray(1000) for _ in range(2000)]

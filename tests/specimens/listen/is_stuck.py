@@ -11,7 +11,7 @@ print(made.address, flush=True)
 
 
 def stuck():
-    re.match(r"(a+)+b", "a" * 100)  # takes ages
+    re.match(r"(a+)+b", "a" * 100)  # takes a very long time
 
 
 sys.stdout.close()

@@ -1,4 +1,4 @@
-"""Under `spprof run --listen`: this process and a forked one are each queried at their own socket."""
+"""Under `spprof run --listen`, this process and a forked one can each be queried at their own socket."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""The result of each way of looking malloc up after the start."""
+"""Check the result of each way of looking malloc up after the start."""
 
 import ctypes
 import sys
@@ -32,14 +32,14 @@ memprof.start(0, native=sys.argv[3])
 mallocs, frees = found("malloc"), found("free")
 for way, address in mallocs.items():
     assert is_counted(function(address), release(frees[way])), way
-# Preloaded, our hook has a symbol too.
+# If the library is preloaded, our hook has a symbol too.
 assert len(set(mallocs.values())) == (1 + has_entry if sys.argv[3] == "patch" else 2), mallocs
 
 # Libraries that are loaded later are covered too.
 later = load(sys.argv[4])
 assert later.of_handle(libc, b"malloc") == mallocs["libc"]
 
-# A lookup of the next definition returns it.
+# Such a lookup of the next definition returns the hook.
 assert (ours.of_next(b"malloc"), ours.of_next(b"free")) == original
 assert ours.of_handle(RTLD_NEXT, b"malloc") == original[0]
 assert ours.of_version(RTLD_NEXT, b"malloc", version) == original[0]

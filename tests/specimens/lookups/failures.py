@@ -1,4 +1,4 @@
-"""Lookups that fail: the loader's answers and messages are the same before and after the start."""
+"""When lookups fail, the loader's answers and messages are the same before and after the start."""
 
 import ctypes
 import sys

@@ -1,4 +1,4 @@
-"""Fork while other threads look malloc up: each child can use the loader and look malloc up as well."""
+"""Fork while other threads look malloc up. Each child can use the loader and look malloc up as well."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
-/* lookups.c: a library that looks functions up by name, as plug-ins and interposers do. Compiled without tail calls,
- * because the loader checks its caller.
+/* lookups.c: a library that looks functions up by name, as plug-ins and interposers do. It is compiled without tail
+ * calls, because the loader checks which object calls it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,7 +28,7 @@ void *of_default_by_pointer(const char *name) {
     return look_up(RTLD_DEFAULT, name);
 }
 
-/* Returns the loader's message about a lookup that fails in this library. */
+/* Returns the loader's message about a failing lookup in this library. */
 const char *failure_of(void *handle, const char *name, const char *version) {
     dlerror();
     void *found = version ? dlvsym(handle, name, version) : dlsym(handle, name);

@@ -1,4 +1,4 @@
-"""Next to a preloaded allocator: its functions are hooked, and libc's own are returned unchanged."""
+"""If another allocator is preloaded, its functions are hooked, and libc's own are returned unchanged."""
 
 import ctypes
 import sys

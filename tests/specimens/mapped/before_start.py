@@ -1,4 +1,4 @@
-"""Map files before the profiler starts; print what the snapshot knows about them.
+"""Map files before the profiler starts, and print what the snapshot knows about them.
 
 argument: the file to map
 """

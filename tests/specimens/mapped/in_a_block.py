@@ -1,4 +1,4 @@
-"""A MemoryProfiler's snapshot contains what was mapped in its block; with native="off", no mapping is tracked."""
+"""A MemoryProfiler's snapshot contains everything mapped in its block. With native="off", no mapping is tracked."""
 
 import mmap
 import sys

@@ -1,4 +1,4 @@
-"""Map memory of known sizes, write to a known part of each, then save a snapshot.
+"""Map memory of known sizes, write to a known part of each mapping, and then save a snapshot.
 
 argument: "first", the profiler starts before anything is imported; "after"
 argument: the file to write; one to map

@@ -143,7 +143,7 @@ def rss():
 
 
 class Held:
-    """Resident memory according to a snapshot: all, on lines of this program's function, and on no Python line."""
+    """Return the resident memory in a snapshot: all, on lines of this program's function, and on no Python line."""
 
     def __init__(self):
         taken = memprof.get_snapshot()

@@ -1,4 +1,4 @@
-"""Memory mapped by a thread without Python frames. Prints its first frames during and after the thread's life.
+"""Map memory in a thread without Python frames. Print the mapping's first frames during and after the thread's life.
 
 argument: the library
 """

@@ -1,4 +1,4 @@
-"""Map more than the table may hold (SPPROF_MAPPINGS_MAX). Print what is listed, and what is reported about it.
+"""Map more than the table can hold (SPPROF_MAPPINGS_MAX). Print what is listed, and what is reported about the limit.
 
 argument: the file to write
 """

@@ -28,6 +28,6 @@ if process == 0:
     assert not made_in("parent")
     os._exit(0)
 assert os.waitpid(process, 0)[1] == 0
-subprocess.run([sys.executable, "-c", "pass"], check=True)  # by vfork, from 3.10 on
+subprocess.run([sys.executable, "-c", "pass"], check=True)  # uses vfork from 3.10 on
 assert [listed.size for listed in made_in("parent")] == [SIZE]
 assert not made_in("child")

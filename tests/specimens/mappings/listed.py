@@ -15,9 +15,9 @@ class Listed(NamedTuple):
     probability: float
     thread_id: int
     functions: list[str]
-    """Python functions, leaf first."""
+    """The Python functions, leaf first."""
     line: int
-    """The line of the first of them."""
+    """The line of the first function."""
 
 
 def mappings() -> list[Listed]:

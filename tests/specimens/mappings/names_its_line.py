@@ -13,7 +13,7 @@ SIZE = 50_000_000
 
 
 def ring():
-    return mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared ones cannot grow from 3.15 on
+    return mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared mappings cannot grow from 3.15 on
 
 
 memory = ring()

@@ -1,4 +1,4 @@
-"""End while daemon threads make reports and release memory; an exit handler makes a report too."""
+"""End while daemon threads are making reports and releasing memory. An exit handler makes a report too."""
 
 import atexit
 import threading

@@ -1,5 +1,5 @@
-"""Large malloc blocks directly above the arenas of Python's pools, which start at any page: print the size of the
-blocks, the growth of malloc's part, and the unexplained part.
+"""Allocate large malloc blocks directly above the arenas of Python's pools, which start at any page. Print the size of
+the blocks, the growth of malloc's part, and the unexplained part.
 """
 
 import json
@@ -21,7 +21,7 @@ def main():
         size = 131_072 + PAGE * number
         large.append(b"x" * size)
         total += size
-        small += [bytes(400) for _ in range(2600)]  # more than an arena, which the system places below the block
+        small += [bytes(400) for _ in range(2600)]  # larger than an arena, which the system places below the block
     found = resident_memory.measure(None)
     grown = part(found, "native_blocks") - part(before, "native_blocks")
     print(json.dumps([total, grown, found.unexplained_bytes]))

@@ -41,7 +41,7 @@ def work(number, longest):
 
 
 def stalls(reports):
-    """Return the longest step of any thread, while this many reports are made, or none."""
+    """Return the longest step of any thread while this many reports (or none) are made."""
     over.clear()
     longest = [0.0] * 8
     threads = [threading.Thread(target=work, args=(number, longest)) for number in range(8)]

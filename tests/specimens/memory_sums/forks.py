@@ -1,4 +1,4 @@
-"""Fork on a thread while others query malloc's sums, release memory, and allocate: each child can walk the loader's
+"""Fork in one thread while others query malloc's sums, release memory, and allocate. Each child can walk the loader's
 list, query and report as well.
 
 arguments: the library of lookups.c; how many children

@@ -1,5 +1,5 @@
-"""Release pages and unmap others between a snapshot and its report, as allocators in libraries do in their own threads:
-print the mapped memory in the earlier report and in this one, and the unexplained part.
+"""Release pages and unmap others between a snapshot and its report, as allocators in libraries do in their own threads.
+Print the mapped memory in the earlier report and in this one, and the unexplained part.
 """
 
 import json

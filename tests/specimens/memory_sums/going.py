@@ -53,7 +53,7 @@ for thread in threads:
     thread.start()
 for _ in range(int(sys.argv[1])):
     assert memprof.get_snapshot().resident
-    # Truncated files and unreadable ranges too; but not the kernel's own page, at the end of all addresses.
+    # This includes truncated files and unreadable ranges, but not the kernel's own page at the end of all addresses.
     every = [(one.start, one.end) for one in regions.regions() if one.path != "[vsyscall]"]
     assert _engine.python_pools(every, 0)
     assert _engine.malloc_sums([(start, end - start, False) for start, end in every])

@@ -1,5 +1,5 @@
-"""Hold blocks, then free every second one; print for both moments the growth of each part, and by its own calculation
-("asked") how many bytes it holds.
+"""Hold blocks, then free every second one. Print, for both states, the growth of each part and, as "asked", the
+program's own calculation of how many bytes it holds.
 
 arguments: bytes of a block; how many; "profiled" or "plain"
 """
@@ -25,7 +25,7 @@ def main():
     profiled = sys.argv[3] == "profiled"
     if profiled and not memprof.is_active():
         memprof.start(16, seed=1)
-    kept = [bytes(100) for _ in range(1000)]  # what the first block brings into being is not growth
+    kept = [bytes(100) for _ in range(1000)]  # what the first block creates does not count as growth
     parts(profiled)
     before = parts(profiled)
     kept = [b"x" * (size - 40 + number % 2) for number in range(count)]

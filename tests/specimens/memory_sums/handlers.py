@@ -1,4 +1,4 @@
-"""A signal handler makes reports and releases memory, wherever it interrupts the same work, or allocations.
+"""A signal handler makes reports and releases memory while it interrupts the same work, or allocations.
 
 argument: how often the handler must run
 """
@@ -20,7 +20,7 @@ def handle(number, frame):
     report()
     memprof.trim()
     handled.append(number)
-    if len(handled) < wanted:  # none may arrive while the interpreter ends, which removes the handler first
+    if len(handled) < wanted:  # none may arrive at interpreter shutdown, which first removes the handler
         signal.setitimer(signal.ITIMER_REAL, 0.003)
 
 

@@ -1,4 +1,4 @@
-"""malloc's free memory in a forked child, whose heap the kernel lists in two pieces, by us and by mallinfo2()."""
+"""Print malloc's free memory in a forked child, whose heap the kernel lists as two: our figure and mallinfo2()'s."""
 
 import ctypes
 import json

@@ -1,4 +1,4 @@
-"""A hundred thousand nested calls: print the frames of all threads, the growth of the stacks, and the unexplained part.
+"""Make a hundred thousand nested calls. Print all threads' frames, the growth of the stacks, and the unexplained part.
 
 argument: the thread that calls, "first" or "other"
 """

@@ -1,4 +1,4 @@
-"""Python's pools by their headers, and by the interpreter's own statistics, without the profiler: print both.
+"""Print Python's pools according to their headers and to the interpreter's own statistics, without the profiler.
 
 argument: the state of the pools, "fresh", "used", "half" (every second block freed) or "freed"; how many pools to read
 (0: all)
@@ -49,7 +49,7 @@ if state == "freed":
 said()
 while True:
     where = ranges()
-    by_python, by_us = said(), ours(where)  # with nothing allocated in between
+    by_python, by_us = said(), ours(where)  # nothing is allocated in between
     if ranges() == where:
-        break  # and no arena either
+        break  # nor is an arena
 print(json.dumps([by_python, by_us]))

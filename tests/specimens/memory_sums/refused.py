@@ -1,4 +1,4 @@
-"""Free half of many blocks; print what the report finds in use and free, and again, twice, with calls refused.
+"""Free half of many blocks. Print what the report finds in use and free, then twice again with system calls refused.
 
 arguments: system calls that the kernel refuses, joined by "+"; the name of the error
 """

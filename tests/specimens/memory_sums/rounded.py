@@ -1,4 +1,4 @@
-"""Hold blocks that are rounded up, and print by how much each part grew.
+"""Hold blocks whose sizes are rounded up, and print by how much each part has grown.
 
 arguments: how many blocks, and of how many bytes
 """

@@ -1,5 +1,5 @@
-"""A library with large data that its file does not contain: print by how much each part has grown after some of it was
-written to, and the unexplained part.
+"""Load a library with large data that its file does not contain, and write to some of it. Print by how much each part
+has grown, and the unexplained part.
 
 arguments: the library; how many bytes of it are written to
 """

@@ -1,4 +1,4 @@
-"""A program that continuously saves snapshots: the CPU profile shows that below the function that does it."""
+"""Save snapshots continuously. The CPU profile shows the saving as one frame below the calling function."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Snapshots, files of every format and the page are kept: none of that, nor any block of ours, is in a later one."""
+"""Keep snapshots, files of every format and the page. None of them, nor any block of ours, is in a later snapshot."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ for number, snapshot in enumerate(kept):
     snapshot.save(sys.argv[1] + (".pb.gz", ".json", ".txt", ".html", ".collapsed")[number])
 memprof.stop()
 pairs = [(memprof.get_snapshot(), memprof.get_stats()) for _ in range(5)]
-snapshot, stats = pairs[-1]  # temporary objects, such as the calls' own, are gone
+snapshot, stats = pairs[-1]  # temporary objects, such as those of the calls, are gone
 innermost = [next(frame for frame in one.stack if frame.is_python) for one in snapshot.samples]
 ours = [frame for frame in innermost if frame.file.startswith(FOLDER)]
 assert ours == [], ours[:5]

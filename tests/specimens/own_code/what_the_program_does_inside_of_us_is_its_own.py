@@ -15,7 +15,7 @@ kept = {}
 
 
 def keep(size):
-    """Allocate a block, once."""
+    """Allocate a block, but only once."""
     if size not in kept:
         kept[size] = bytearray(size)
 
@@ -65,7 +65,7 @@ snapshot.top_allocators(Count())
 snapshot.save(Path())
 sys.modules.pop("dataclasses", None)
 with suppress(AttributeError):
-    snapshot.live_samples = 0  # imports the error that dataclasses raise
+    snapshot.live_samples = 0  # imports the exception that dataclasses raise
 gc.callbacks.append(on_collection)
 gc.set_threshold(1)
 memprof.get_snapshot()

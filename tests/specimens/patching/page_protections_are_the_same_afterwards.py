@@ -16,7 +16,7 @@ def regions():
 
 
 library = load(sys.argv[1])
-# Imports by a start or a snapshot would change the map.
+# Imports triggered by a start or a snapshot would change the memory map.
 for module in MODULES:
     importlib.import_module(f"spprof.{module}")
 before = regions()

@@ -1,4 +1,4 @@
-"""A forked child never held what its parent freed earlier: its peak starts as the live heap at the fork, and grows."""
+"""A forked child never held what its parent freed earlier. Its peak starts as the live heap at the fork, and grows."""
 
 import os
 

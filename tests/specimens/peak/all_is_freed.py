@@ -1,4 +1,4 @@
-"""A typical batch script: all that it held is freed when main() returns."""
+"""A typical batch script: everything that it held is freed when main() returns."""
 
 
 def load():

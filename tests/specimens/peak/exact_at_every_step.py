@@ -1,4 +1,4 @@
-"""Every allocation is sampled: at each of many steps, both peaks have the sites and bytes of a naive model.
+"""Every allocation is sampled. At each of many steps, both peaks have the sites and bytes of a naive model.
 
 Only the steps themselves are sampled; everything else runs while the profiler is paused. Besides its block, a step
 creates small objects, some of which the interpreter keeps for reuse, or frees during a pause. So stacks of small blocks
@@ -31,7 +31,7 @@ exec(compile(text, "generated.py", "exec"), made)
 
 
 class Block:
-    """A bytearray, and the function to which its bytes are charged; None: they were not sampled."""
+    """A bytearray, and the function that its bytes are charged to, or None if they were not sampled."""
 
     def __init__(self, held, function):
         self.held = held

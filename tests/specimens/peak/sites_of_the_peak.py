@@ -1,4 +1,4 @@
-"""Each allocation is sampled: the peak's sites are exactly what was live then, whatever is freed or allocated later."""
+"""Sample every allocation. The peak's sites are exactly what was live then, whatever is freed or allocated later."""
 
 from spprof import memprof
 

@@ -1,4 +1,4 @@
-"""A program in which Arrow appears to be loaded, according to its pools. Its argument: the file to write."""
+"""A program in which Arrow appears to be loaded, according to its pools. The argument is the file to write."""
 
 import sys
 import types

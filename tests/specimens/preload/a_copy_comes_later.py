@@ -1,4 +1,4 @@
-"""Another copy of the library is opened and closed again while the heap is profiled."""
+"""Another copy of the library is opened and closed while the heap is being profiled."""
 
 import _ctypes
 import ctypes
@@ -22,7 +22,7 @@ copy = ctypes.CDLL(COPY, mode=getattr(ctypes, HOW))
 second = bytearray(54_330)
 assert sorted(held()) == [bytearray_size(54_320), bytearray_size(54_330)]
 copy.malloc.restype, copy.malloc.argtypes, copy.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
-copy.free(copy.malloc(54_340))  # that copy's own hooks are stopped, so they pass everything on
+copy.free(copy.malloc(54_340))  # that copy's own hooks are inactive, so they pass everything on
 assert sorted(held()) == [bytearray_size(54_320), bytearray_size(54_330)]
 del first
 assert held() == [bytearray_size(54_330)]

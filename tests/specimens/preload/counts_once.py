@@ -1,4 +1,4 @@
-"""A bytearray is counted by one hook, once. Prints the native mode and which of our libraries are mapped."""
+"""A bytearray is counted once, by a single hook. Prints the native mode and which of our libraries are mapped."""
 
 import json
 

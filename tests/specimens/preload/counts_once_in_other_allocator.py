@@ -1,4 +1,4 @@
-"""Like counts_once, and the other preloaded allocator receives the request for the block, and its free."""
+"""Works like counts_once. In addition, the other preloaded allocator receives the block's request and its free."""
 
 import ctypes
 

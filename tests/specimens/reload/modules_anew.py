@@ -1,6 +1,6 @@
-"""Start both profilers, import the package again in the way that the first argument names, and stop them.
+"""Start both profilers, import the package again in the way that the first argument names, and stop the profilers.
 
-Prints how often each file was written: atomic files are renamed into place.
+Prints how many times each file was written; atomic files are renamed into place.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def burn() -> None:
 
 how, is_stopped = sys.argv[1], sys.argv[2] == "stops"
 os.replace = counting
-atexit.register(lambda: print(sorted(written)))  # runs last
+atexit.register(lambda: print(sorted(written)))  # this runs last
 spprof.start(1, output_path="cpu.pb.gz")
 named = threading.Thread(target=burn, name="named before")
 named.start()

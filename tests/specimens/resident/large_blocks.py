@@ -1,7 +1,7 @@
-"""Blocks of which a known part is touched; prints what the snapshot knows about each.
+"""Touch a known part of some blocks, and print what the snapshot knows about each of them.
 
 argument: "zeros", untouched memory; "read", memory that was only read; "half", the first half is written; "whole";
-"forked", whole, while a child lives that shares it
+"forked", whole, while a child is alive that shares it
 argument: system calls that the kernel refuses from then on, joined by "+"; "descriptors": all descriptors are used
 """
 
@@ -18,7 +18,7 @@ HEAD = bytes.__basicsize__
 
 
 def zeros() -> bytes:
-    """From calloc: only the object's header is touched."""
+    """The block is from calloc, so only the object's header is touched."""
     return bytes(SIZE - HEAD)
 
 

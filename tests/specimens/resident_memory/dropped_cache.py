@@ -1,4 +1,4 @@
-"""A cache of payloads most of which are dropped: malloc keeps the pages between the remaining ones."""
+"""A cache of payloads, most of which are dropped. malloc keeps the pages between the remaining ones."""
 
 import random
 
@@ -12,7 +12,7 @@ def dropped(count=COUNT, size=SIZE):
 
 
 def dropped_small():
-    """Like dropped(), in Python's pools, where about one object of each pool remains."""
+    """Do the same as dropped() in Python's pools, where about one object of each pool remains."""
     randomly = random.Random(1)
     filled = [bytes(200) for _ in range(400_000)]
     return [one for one in filled if randomly.random() < 0.02]

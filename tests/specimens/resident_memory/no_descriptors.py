@@ -1,4 +1,4 @@
-"""A program that has used up its descriptors asks for the resident memory, and for memory to be released."""
+"""A program that has used up its descriptors requests a report of the resident memory, and the release of memory."""
 
 import os
 import resource

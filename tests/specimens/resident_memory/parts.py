@@ -1,4 +1,4 @@
-"""A program with a dropped cache in malloc or in Python's pools: print what its snapshot reports, and save it.
+"""A program with a dropped cache in malloc or in Python's pools. Print what its snapshot reports, and save it.
 
 parts.py FILE (malloc | pools)
 """

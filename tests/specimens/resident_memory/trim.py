@@ -1,4 +1,4 @@
-"""Release memory that malloc keeps: print what was known before, what was released, and what remains."""
+"""Release memory that malloc keeps. Print what was known before, what was released, and what remains."""
 
 import json
 

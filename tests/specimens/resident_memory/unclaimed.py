@@ -1,4 +1,4 @@
-"""Memory that the program maps by its own system call, which no hook sees."""
+"""Memory that the program maps with its own system call, which no hook sees."""
 
 import ctypes
 import json

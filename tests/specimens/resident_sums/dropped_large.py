@@ -1,4 +1,4 @@
-"""A cache of payloads that malloc serves, nine out of ten dropped."""
+"""A cache of payloads that malloc allocates, nine out of ten of which are dropped."""
 
 import sums
 

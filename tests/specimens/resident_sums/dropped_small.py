@@ -1,4 +1,4 @@
-"""A cache of objects that Python's pools serve, nine out of ten dropped."""
+"""A cache of objects in Python's pools, nine out of ten of which are dropped."""
 
 import sums
 

@@ -1,4 +1,4 @@
-"""A small Django project, its database in memory, queried four hundred times by Django's test client."""
+"""A small Django project with its database in memory, queried four hundred times by Django's test client."""
 
 import sums
 

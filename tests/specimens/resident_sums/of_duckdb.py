@@ -1,4 +1,4 @@
-"""duckdb: a table in memory, grouped."""
+"""duckdb: a table in memory, queried with a grouping."""
 
 import sums
 

@@ -1,4 +1,4 @@
-"""lxml: one large tree, another that was dropped, and what an expression finds in it."""
+"""lxml: one large tree, another that was dropped, and the results of an expression."""
 
 import sums
 

@@ -1,4 +1,4 @@
-"""numpy: arrays of many sizes, some of them dropped, and matrix products, for which its library has threads."""
+"""numpy: arrays of many sizes, some of them dropped, and matrix products, which numpy's library computes in threads."""
 
 import sums
 

@@ -1,5 +1,5 @@
 """The parts of a program's memory, next to the allocators' own figures. Each program in this folder calls ``begin()``
-before its imports, and ``end()`` at the moment that is judged.
+before its imports, and ``end()`` at the point that is judged.
 
 SUMS_MODE: "preload", "patch", or "plain" for a run without the profiler. SUMS_FILE: where the figures are written.
 """
@@ -20,12 +20,12 @@ before = {}
 
 
 def begin():
-    """Start the profiler unless it is preloaded. What the first report brings into being is not growth."""
+    """Start the profiler unless it is preloaded. What the first report creates does not count as growth."""
     before.update(_pools() if MODE == "plain" else {"pymalloc_free": _report()["pymalloc_free"]})
 
 
 def end():
-    """Write the current figures, and those at ``begin()``."""
+    """Write the current figures and those at ``begin()``."""
     now = _pools() if MODE == "plain" else _report()
     _write({"at_start": AT_START, "before": before, "now": now})
 
@@ -39,13 +39,13 @@ def _report():
     measure, said = _engine.malloc_sums, {}
 
     def asked(places):
-        _engine.malloc_sums = measure  # the first call is for the sums
+        _engine.malloc_sums = measure  # the first call is the one for the sums
         said.update(_mallinfo())
         sums = measure(places)
         said["free_absent"] = sums["free_bytes"] - sums["free_resident"]
         return sums
 
-    _engine.malloc_sums = asked  # at the moment when the report calls it
+    _engine.malloc_sums = asked  # runs when the report calls it
     found = memprof.get_snapshot().resident
     return {
         "native_mode": memprof.get_stats().native_mode,
@@ -59,7 +59,7 @@ def _report():
 
 
 def _mallinfo():
-    """Return the bytes that glibc counts as free, without those that it caches for the next request of their size."""
+    """Return the bytes that glibc counts as free, excluding those that it caches for the next request of their size."""
     import ctypes
 
     class MallInfo(ctypes.Structure):
@@ -72,7 +72,7 @@ def _mallinfo():
 
 
 def _pools():
-    """Return what Python prints to stderr about its pools: bytes of arenas that no block uses."""
+    """Return the bytes of arenas that no block uses, as Python prints them to stderr."""
     import re
     import sys
     import tempfile

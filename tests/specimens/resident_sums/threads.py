@@ -1,4 +1,4 @@
-"""60 threads with 4 MB of stack in use each."""
+"""60 threads, each using 4 MB of stack."""
 
 import sums
 

@@ -1,4 +1,4 @@
-"""Write what `meson test` writes. A program whose name says so fails until the name is in fixed.txt."""
+"""Write the same files as `meson test`. A program whose name says so fails until the name is in fixed.txt."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""A sandbox refuses system calls. There is a profile, or the start reports why there is none, or what is missing."""
+"""A sandbox refuses system calls. Either there is a profile, or the start reports why not, or what is missing."""
 
 import errno
 import sys
@@ -28,7 +28,7 @@ def burn_in_c():
 
 other = threading.Thread(target=burn_in_c)
 if WHEN == "before":
-    other.start()  # a sandbox may refuse threads too
+    other.start()  # a sandbox may also refuse threads
     refuse_all()
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")

@@ -20,7 +20,7 @@ maps = os.open("/proc/self/maps", os.O_RDONLY)
 
 
 def protections():
-    """Return the protections of everything that was loaded from files, range by range."""
+    """Return the protections of everything that was loaded from files, one range after another."""
     os.lseek(maps, 0, os.SEEK_SET)
     lines = []
     while piece := os.read(maps, 1 << 20):

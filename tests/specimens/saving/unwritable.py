@@ -7,7 +7,7 @@ snapshot = memprof.get_snapshot()
 snapshot.save("old.json")
 os.chmod("old.json", 0o644)
 old = open("old.json", "rb").read()
-if os.getuid() == 0:  # root may write anywhere, so another user tries
+if os.getuid() == 0:  # root may write anywhere, so become another user
     os.chmod(".", 0o755)
     os.setgid(65534)
     os.setuid(65534)
@@ -24,7 +24,7 @@ else:
 assert sorted(os.listdir(".")) == before
 assert open("old.json", "rb").read() == old
 try:
-    snapshot.save("old.json")  # its folder accepts no new file
+    snapshot.save("old.json")  # the folder accepts no new file
 except PermissionError:
     pass
 else:

@@ -1,4 +1,4 @@
-"""A service that accepts requests: threads allocate and free, at a steady size. Prints its port, ends with stdin.
+"""A service that answers requests while threads allocate and free at a steady size. Prints its port, ends with stdin.
 
 service.py TOKEN
 """

@@ -1,4 +1,4 @@
-"""A forked child does not continue its parent's series; it may start its own, and the parent's continues."""
+"""A forked child does not continue its parent's series. It may start its own, while the parent's series continues."""
 
 import os
 import sys

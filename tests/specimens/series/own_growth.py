@@ -1,4 +1,4 @@
-"""A snapshot's verdict on the series that its process records."""
+"""The verdict of a snapshot is based on the series that its process records."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A series of a program that allocates and frees at random, and with each snapshot a plain one of the same moment.
+"""A series of a program that allocates and frees at random. For each snapshot, there is a plain one from the same time.
 
 random_changes.py FOLDER STEPS KEEP SEED PER_STEP
 """
@@ -26,8 +26,8 @@ def through(function, size):
 
 
 def step():
-    """At its start the heap is briefly larger than it will be while snapshots are written, so the peak does not move in
-    between.
+    """At the start, the heap is briefly larger than it will be while snapshots are written, so the peak does not move
+    in between.
     """
     spike = [names["site_0"](300_000) for _ in range(draw.randrange(100, 140))]
     del spike

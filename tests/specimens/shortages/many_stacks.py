@@ -1,6 +1,6 @@
-"""Allocate from more stacks than the table holds; the tables' maxima come from the environment.
+"""Allocate from more stacks than the table holds. The environment sets the maxima of the tables.
 
-evicted FOLDER   most blocks are freed again: files of an early and a late moment
+evicted FOLDER   most blocks are freed again; saves an early and a late file
 held FOLDER      all blocks are kept: no stack may be evicted
 """
 
@@ -15,7 +15,7 @@ BLOCK = bytearray_size(SIZE)
 
 
 def allocate(depth, path):
-    """Each path is a separate stack: its bits choose between two lines."""
+    """Allocate at the stack of this path. Each path is a separate stack: its bits choose between two lines."""
     if depth == 0:
         return bytearray(SIZE)
     if path >> depth & 1:

@@ -8,7 +8,7 @@ snapshot = memprof.get_snapshot()
 assert counted() == {(SIZE, 0): COUNT}, counted()
 assert live(snapshot, "allocate_blocks", SIZE, SIZE) == (COUNT * SIZE, COUNT)
 assert snapshot.live_samples == len(list(snapshot.records()))
-# The calls' own objects may have been freed since.
+# The objects of the calls themselves may have been freed since the snapshot.
 assert COUNT <= memprof.get_stats().live_samples <= snapshot.live_samples + snapshot.own.live_samples
 assert len({record[0] for record in snapshot.records()}) == snapshot.live_samples
 free_blocks(family, blocks)

@@ -1,4 +1,4 @@
-"""150 000 blocks of one size, from one call."""
+"""150 000 blocks of one size, all allocated by one call."""
 
 import spprof.memprof as memprof
 from blocks import Family, allocate_blocks, live_sizes, pointers

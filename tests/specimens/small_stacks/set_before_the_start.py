@@ -1,4 +1,4 @@
-"""Signal stacks older than the session: the starting thread's, and with the library preloaded any other's."""
+"""Signal stacks older than the session: the starting thread's and, if the library is preloaded, any other's."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A signal stack that is too small is set during sampling, removed, and set once more."""
+"""A signal stack that is too small is set during sampling, removed, and set again."""
 
 import ctypes
 import sys
@@ -21,7 +21,7 @@ before = ctypes.CDLL(None).sigaltstack
 def use(size):
     if HOW == "linked":
         assert stacks.use_signal_stack(size) == 0
-    else:  # found by its name, before or after the start
+    else:  # looked up by name, before or after the start
         call = before if HOW == "found before" else ctypes.CDLL(None).sigaltstack
         stack = Stack(ctypes.addressof(room) + 32768, 0, size) if size else Stack(None, 2, 0)
         assert call(ctypes.byref(stack), None) == 0

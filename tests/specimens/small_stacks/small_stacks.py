@@ -14,7 +14,7 @@ stacks.use_signal_stack.argtypes = [size_t]
 stacks.signal_stack_size.restype = size_t
 
 TINY = 2048
-"""MINSIGSTKSZ: on machines with AVX-512 a signal does not fit."""
+"""MINSIGSTKSZ. On machines with AVX-512, a signal does not fit."""
 
 TURN_NS = 20_000_000
 

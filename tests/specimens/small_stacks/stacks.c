@@ -1,4 +1,4 @@
-/* stacks.c: threads with small signal stacks and small stacks. Each is directly above an inaccessible page. */
+/* stacks.c: threads with small signal stacks and small stacks, each directly above an inaccessible page. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -24,7 +24,7 @@ void burn(uint64_t ns) {
         for (volatile int turns = 20000; turns > 0; turns--) continue;
 }
 
-/* Sets the calling thread's signal stack; 0: none from now on. Returns 0, or the error number. */
+/* Sets the calling thread's signal stack, or removes it if the size is 0. Returns 0, or the error number. */
 int use_signal_stack(size_t size) {
     if (size == 0) return sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL) == 0 ? 0 : errno;
     size_t whole = (size + PAGE - 1) / PAGE * PAGE + PAGE;
@@ -39,7 +39,8 @@ size_t signal_stack_size(void) {
     return sigaltstack(NULL, &now) == 0 && !(now.ss_flags & SS_DISABLE) ? now.ss_size : 0;
 }
 
-/* Returns whether libc's errors are unchanged: (size too small, no such address, an unknown flag). */
+/* Returns 0 if libc still rejects a size that is too small, an invalid address and an unknown flag, or else the
+ * number of the first failing check. */
 int wrong_calls_fail(void) {
     static char room[65536];
     stack_t tiny = {.ss_sp = room, .ss_size = 16}, odd = {.ss_sp = room, .ss_size = sizeof room, .ss_flags = 77};
@@ -74,8 +75,8 @@ static void *run(void *data) {
     return NULL;
 }
 
-/* Returns the thread's kernel id once it runs; 0: the system makes no thread with such a stack. `used`: bytes of its
- * stack. */
+/* Returns the thread's kernel id once it runs, or 0 if the system creates no thread with such a stack. The thread
+ * uses `used` bytes of its stack. */
 uint32_t start_thread(int number, uint64_t ns, size_t stack_size, size_t signal_stack, size_t used) {
     pthread_attr_t attributes;
     burner *own = &burners[number];

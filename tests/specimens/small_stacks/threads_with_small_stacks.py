@@ -1,4 +1,4 @@
-"""Threads with 16 KB stacks that need most of a third of it themselves, next to others."""
+"""Threads with 16 KB stacks, a third of which they need themselves, next to other threads."""
 
 import sys
 

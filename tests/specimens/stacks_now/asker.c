@@ -1,4 +1,6 @@
-/* asker.c: a non-Python thread that asks what all threads are doing when the program is stuck, and ends it. */
+/* asker.c: a non-Python thread that requests the stacks of all threads when the program is stuck, and then ends the
+ * program.
+ */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -7,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* As in src/python/serve/buffer.h. */
+/* The same as in src/python/serve/buffer.h. */
 typedef struct text {
     char *data;
     size_t length, capacity;
@@ -37,7 +39,7 @@ static void *ask(void *unused) {
     for (int tries = 0; tries < 10000; tries++) {
         text answer = {0};
         put(&answer);
-        bool is_last = has_awaited(&answer) || tries == 9999; /* an answer that comes too early is not kept */
+        bool is_last = has_awaited(&answer) || tries == 9999; /* an answer that comes too early is discarded */
         if (is_last) write_all(&answer);
         munmap(answer.data, answer.capacity);
         if (is_last) break;
@@ -57,7 +59,7 @@ void give_sign(void) {
     if (write(signs[1], "", 1) != 1) _exit(5);
 }
 
-/* Called with the GIL, which it keeps. */
+/* Called with the GIL held. Keeps the GIL. */
 void get_stuck(void) {
     give_sign();
     for (;;) pause();

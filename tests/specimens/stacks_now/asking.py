@@ -1,4 +1,4 @@
-"""Shared by the programs in this folder: a C thread that asks what all threads do, and a call that gets stuck."""
+"""Shared by the programs in this folder: a C thread that requests all threads' stacks, and a call that gets stuck."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _EXTENSION = ctypes.CDLL(_engine.__file__)
 
 
 def begin(until: str, function: str = "sp_stacks_text") -> None:
-    """Once ``stuck`` or ``sign`` is called, print the answer that contains ``until``, and end the program."""
+    """Once ``stuck`` or ``sign`` is called, print the first answer that contains ``until``, and end the program."""
     _C.begin_asker(ctypes.cast(getattr(_EXTENSION, function), ctypes.c_void_p), os.fsencode(until))
 
 
 def sign() -> None:
-    """Announce that the program is about to be stuck."""
+    """Signal that the program is about to be stuck."""
     _C.give_sign()
 
 

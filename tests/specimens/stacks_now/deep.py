@@ -1,4 +1,4 @@
-"""Stuck below more calls than are kept."""
+"""A program that is stuck below more calls than are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a program that holds the GIL forever. argv: whether the profilers run."""
+"""The state of a program that holds the GIL forever. argv: whether to run the profilers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pattern that takes unreasonably long, matched with the GIL held."""
+"""A pattern whose matching takes unreasonably long while the GIL is held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which interpreters start and stop the profilers: the main one, and those that share its GIL."""
+"""Checks which interpreters can start and stop the profilers: the main one, and those that share its GIL."""
 
 from asked_for import bytearray_size
 from interpreter import Interpreter
@@ -45,7 +45,7 @@ EXPECTED = {
 
 
 def is_refused():
-    """An isolated interpreter is refused whether the main one profiles or not, which is unaffected."""
+    """An isolated interpreter is refused whether or not the main one is profiling. The main one is unaffected."""
     import spprof
     from spprof import memprof
 
@@ -67,7 +67,7 @@ def is_refused():
 
 
 def legacy_starts(kind):
-    """The profilers that an interpreter has started end with it, and only they; the next one can start again."""
+    """Only profilers that an interpreter has started end with that interpreter. The next one can start them again."""
     import os
 
     import spprof
@@ -100,7 +100,7 @@ def legacy_starts(kind):
 
 
 def session_of_another(kind):
-    """The main interpreter ends a session that any interpreter has started, and gets the profile."""
+    """The main interpreter can end a session that any interpreter has started, and gets the profile."""
     import spprof
 
     with Interpreter(kind) as one:

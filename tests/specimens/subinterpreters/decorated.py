@@ -1,4 +1,4 @@
-"""Calls of decorated functions where the profiler cannot start, or cannot make or save its profile."""
+"""Calls decorated functions where the profiler cannot start, or cannot make or save its profile."""
 
 import functions
 import spprof
@@ -12,7 +12,7 @@ REFUSED = (
 
 
 def expected(words):
-    """Return one message for each function."""
+    """Return the expected message for each function."""
     return {name: [words.format(name)] for name in functions.NAMES}
 
 
@@ -20,7 +20,7 @@ def in_isolated_interpreters():
     for profiles in (False, True):
         with Interpreter("isolated") as one:
             one.run("import functions")
-            if profiles:  # then a call is part of the profile, and there is no message
+            if profiles:  # in this case, a call is part of the profile, and there is no message
                 spprof.start()
                 assert one.ask("functions.warnings_of(2)") == {}
                 spprof.stop()
@@ -34,7 +34,7 @@ def in_isolated_interpreters():
 
 
 def check_it_works():
-    """If nothing is wrong, there is no message."""
+    """Check that there is no message if nothing is wrong."""
     assert functions.warnings_of(1) == {}
     assert functions.coroutine.profile.interval_ms == 2
     assert not spprof.is_active()
@@ -88,7 +88,7 @@ def where_it_cannot_be_saved():
 
 
 def where_a_thread_gives_the_ticks():
-    """This too is reported once for each function."""
+    """This error is also reported once for each function."""
     honest = _engine.cpu_start
 
     def start(*arguments):

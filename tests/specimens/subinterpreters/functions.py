@@ -1,4 +1,4 @@
-"""Decorated functions of each kind, and the results of their calls, whatever the profiler does."""
+"""Decorated functions of each kind, and checks of their results, which do not depend on the profiler."""
 
 import warnings
 
@@ -71,7 +71,7 @@ def results():
 
 
 def warnings_of(times):
-    """Call everything this many times, and return the messages by function."""
+    """Call every function this many times, and return the messages by function."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for _ in range(times):

@@ -1,4 +1,4 @@
-"""Interpreters import spprof, before or after the main one does."""
+"""Interpreters import spprof before or after the main one does."""
 
 from asked_for import bytearray_size
 from interpreter import Interpreter, in_threads
@@ -13,7 +13,7 @@ def read(kind):
 
 
 def main_profiles():
-    """Return what every interpreter must have read before."""
+    """Return the values that every interpreter must have read before."""
     import spprof
     from spprof import memprof
 
@@ -51,7 +51,7 @@ def at_once():
 
 
 def one_fails(kind):
-    """If one interpreter cannot import spprof, others can."""
+    """If one interpreter cannot import spprof, others still can."""
     with Interpreter(kind) as one:
         one.run("""
             import sys
@@ -69,7 +69,7 @@ def one_fails(kind):
 
 
 def none_can(kind):
-    """The loader's engine is another version's: each interpreter reports it, and the process continues."""
+    """If the loader provides an engine of another version, each interpreter reports that, and the process continues."""
     told = []
     for _ in range(2):
         with Interpreter(kind) as one:

@@ -1,4 +1,4 @@
-"""Subinterpreters, created and used the same way on every CPython.
+"""Subinterpreters that are created and used the same way on every CPython.
 
 with Interpreter("isolated") as one:
     one.run("import spprof")
@@ -41,7 +41,7 @@ class Interpreter:
             _interpreters.run_string(self._id, textwrap.dedent(program))
 
     def ask(self, expression):
-        """Return the expression's value there, which must be a literal of at most 64 KiB."""
+        """Return the expression's value in the interpreter, which must be a literal of at most 64 KiB."""
         reading, writing = os.pipe()
         try:
             self.run(f"__import__('os').write({writing}, repr(({expression})).encode())")
@@ -57,7 +57,7 @@ ended_threads = []
 
 
 def in_threads(function, arguments):
-    """Call the function with each argument, all at once; return the results in order, or raise the first error."""
+    """Call the function with each argument, all at once. Return the results in order, or raise the first error."""
     results, errors = {}, []
 
     def call(argument):

@@ -1,4 +1,4 @@
-"""The main interpreter profiles; meanwhile others run, read, end and are replaced by others."""
+"""While the main interpreter is profiling, others run, read, end and are replaced by new ones."""
 
 import gc
 import sys
@@ -11,8 +11,8 @@ from spprof import memprof
 
 RATE_KB = 100
 SWAPS_RAW_ALLOCATOR = sys.version_info[:2] == (3, 12)
-"""While an interpreter is created, the process's RAW domain briefly has its default allocator. With native="off",
-allocations and frees by other threads at that moment bypass our hook, and a sample or a free may be missed.
+"""While an interpreter is being created, the process's RAW domain briefly has its default allocator. With native="off",
+allocations and frees by other threads bypass our hook during that time, and a sample or a free may be missed.
 """
 
 BIG = 8_000_000
@@ -35,7 +35,7 @@ def stacks_of(size, snapshot):
 
 
 def heap_names():
-    """In separate threads: the block's stack consists of the interpreter's own frames."""
+    """In separate threads, a block's stack consists of the interpreter's own frames."""
 
     def keep(number):
         with Interpreter("isolated") as one:
@@ -79,7 +79,7 @@ def held_in_main():
 
 
 def read_there(kind):
-    """A snapshot, and everything derived from it, in another interpreter."""
+    """Read a snapshot, and everything derived from it, in another interpreter."""
     memprof.start(RATE_KB, native="off")
     spprof.start(interval_ms=7)
     kept = held_in_main()
@@ -140,7 +140,7 @@ def functions(sample):
 
 
 def cpu_names():
-    """In separate threads, with the names that the main interpreter gave them."""
+    """Interpreters in separate threads keep the names that the main interpreter gave those threads."""
 
     def spin(number):
         with Interpreter("isolated") as one:
@@ -187,9 +187,9 @@ LEFT = 6_000_000
 
 
 def names_of_ended_interpreters(kind):
-    """Blocks of the C library that are never freed, and CPU time: their stacks keep their names, whatever is later
-    placed where the interpreter's code was. One at a time: an interpreter that starts reads the environment without a
-    lock.
+    """Stacks of CPU time and of unfreed C library blocks keep their names, whatever is later placed where the
+    interpreter's code was. Interpreters run one at a time, because a starting interpreter reads the environment without
+    a lock.
     """
 
     def leave(number):
@@ -232,7 +232,7 @@ WORKS = """
 
 
 def come_and_go(kind, at_once):
-    """Under both profilers, which the main interpreter starts and stops."""
+    """Run interpreters under both profilers, which the main interpreter starts and stops."""
 
     def work(_):
         for _ in range(2):
@@ -254,7 +254,7 @@ def come_and_go(kind, at_once):
 
 
 def left_behind(kind):
-    """Interpreters that still exist when the program ends, while both profilers are running."""
+    """Some interpreters still exist when the program ends, while both profilers are running."""
     memprof.start(0)
     spprof.start(interval_ms=1)
     kept = [Interpreter(kind) for _ in range(3)]

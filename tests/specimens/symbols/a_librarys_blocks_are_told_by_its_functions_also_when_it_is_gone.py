@@ -9,7 +9,7 @@ def load(name, size):
     library = ctypes.CDLL(os.path.abspath(name + ".so"))
     function = getattr(library, name)
     function.argtypes, function.restype = [ctypes.c_size_t], ctypes.c_void_p
-    function(size)  # never freed
+    function(size)  # these are never freed
     handle = library._handle
     del library, function
     _ctypes.dlclose(handle)

@@ -19,7 +19,7 @@ library.allocate(70001)
 memprof.get_snapshot().top_allocators()
 print(sys.argv[1] in asked, len(asked) == len(set(asked)))
 memprof.stop()
-memprof.get_snapshot().top_allocators()  # allocations of the first one itself
+memprof.get_snapshot().top_allocators()  # includes allocations of the first snapshot itself
 asked.clear()
 memprof.get_snapshot().top_allocators()
 print(asked)

@@ -1,4 +1,4 @@
-"""Fill memory step by step, and print at each step what a trigger on RSS has written; the parent may kill it then."""
+"""Fill memory step by step, and print at each step what a trigger on RSS has written. The parent may then kill it."""
 
 import json
 import os

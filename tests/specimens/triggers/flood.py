@@ -1,4 +1,4 @@
-"""Many signals, from a process that sends them as fast as it can, while this one computes, waits in C and forks."""
+"""Receive signals, which another process sends as fast as it can, while this one computes, waits in C and forks."""
 
 import ctypes
 import os

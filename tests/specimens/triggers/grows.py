@@ -1,4 +1,4 @@
-"""Grow to some sizes (MiB), each time until a trigger has written its file, and then wait to be killed."""
+"""Grow to several sizes (MiB), each time until a trigger has written its file, and then wait to be killed."""
 
 import os
 import sys

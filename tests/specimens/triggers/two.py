@@ -1,4 +1,4 @@
-"""Several triggers, their ends, and a child that starts its own."""
+"""Several triggers, how they end, and a child that starts its own."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ assert (one.written, other.written) == (2, 1)
 parent = os.getpid()
 child = os.fork()
 if child == 0:
-    one.stop()  # the parent's: nothing happens
+    one.stop()  # this trigger is the parent's: nothing happens
     os.kill(os.getpid(), signal.SIGUSR2)
     again = spprof.trigger(folder=sys.argv[1], on_signal="USR2", on_memory_error=True)
     os.kill(os.getpid(), signal.SIGUSR2)
@@ -51,7 +51,7 @@ if child == 0:
     assert _engine.has_default_action(signal.SIGUSR2)
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
-signal.signal(signal.SIGUSR1, print)  # the program's own handler, from now on
+signal.signal(signal.SIGUSR1, print)  # the program installs its own handler
 one.stop()
 one.stop()
 other.stop()

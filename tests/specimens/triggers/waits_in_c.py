@@ -1,4 +1,4 @@
-"""The only Python thread waits in C, until its parent has seen the files of its signals."""
+"""The only Python thread waits in C until its parent has seen the files that its signals triggered."""
 
 import ctypes
 import sys

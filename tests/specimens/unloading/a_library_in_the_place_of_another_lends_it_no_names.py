@@ -16,7 +16,7 @@ two.outer(30002)
 expect_leaf(stacks(), 30001, "one")
 expect_leaf(stacks(), 30002, "two")
 
-# Back at its old address, it has its old names.
+# When the library is back at its old address, it has its old names.
 two.unload()
 one = Library(ONE, "one")
 assert one.address() == place

@@ -20,7 +20,7 @@ void specimen_go_on(specimen_trace *at) {
 
 #if defined(__x86_64__)
 
-/* For a return address `offset` above the stack pointer. Keeps `at` in %r12. */
+/* Calls the next function with its return address `offset` bytes above the stack pointer. Keeps `at` in %r12. */
 #define NOTE(offset)                                                                                                   \
     "movq %rdi, %r12\n"                                                                                                \
     "movq " #offset "(%rsp), %rsi\n"                                                                                   \
@@ -88,7 +88,7 @@ CODE(specimen_frameless,
 
 /* ---- Calls ---- */
 
-/* %rax points to the address of the next function; %rcx is that address, which is also on the stack. */
+/* %rax points to the address of the next function. %rcx contains that address, which is also on the stack. */
 #define CALL(form, call)                                                                                               \
     FUNCTION(specimen_call_##form,                                                                                     \
              PUSH("%r12") RESERVE(32) NOTE(40)                                                                         \

@@ -67,7 +67,7 @@ FUNCTION realigned(specimen_trace *at) {
     use(room);
 }
 
-/* Compilers do not tell such a function where its frame ends. */
+/* Compilers do not let such a function find out where its frame ends. */
 FUNCTION realigned_variable(specimen_trace *at) {
     specimen_enter(at, (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)), 0);
     uint8_t room[at->sum % 1000 + 1], aligned[100] __attribute__((aligned(64)));

@@ -3,7 +3,7 @@
 
 typedef void *allocate(size_t size);
 
-/* The stack contains this function's caller, its caller's caller, and this function. */
+/* Returns a stack of this function's caller, its caller's caller, and this function. */
 __attribute__((noinline)) void *specimen_allocate(allocate *allocate, size_t size) {
     void *block = allocate(size);
     __asm__ volatile("" ::: "memory"); /* prevents a tail call */

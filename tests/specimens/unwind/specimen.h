@@ -22,8 +22,8 @@ struct specimen_trace {
     specimen_note_function *note; /* specimen_note */
     specimen_function *go_on;     /* specimen_go_on */
     specimen_function *const *script;
-    size_t next;  /* in the script */
-    size_t depth; /* functions entered: some kinds are two */
+    size_t next;  /* index in the script */
+    size_t depth; /* functions entered: some kinds are two functions */
     uintptr_t returns[SPECIMEN_DEPTH_MAX];
     uintptr_t ends[SPECIMEN_DEPTH_MAX]; /* the stack pointer before the call; 0: unknown */
     uintptr_t sum;                      /* any value, which compilers cannot predict */
@@ -34,12 +34,12 @@ static inline __attribute__((always_inline)) void specimen_enter(specimen_trace 
     at->ends[at->depth++] = end;
 }
 
-/* Every function begins with this, */
+/* Every function begins with this … */
 #define SPECIMEN_ENTER(at)                                                                                             \
     specimen_enter(at, (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)),                          \
                    (uintptr_t)__builtin_dwarf_cfa())
 
-/* and continues with this. */
+/* … and continues with this. */
 static inline __attribute__((always_inline)) void specimen_call_next(specimen_trace *at) {
     at->script[at->next++](at);
     __asm__ volatile("" ::: "memory"); /* prevents a tail call */
@@ -64,7 +64,7 @@ enum { SPECIMEN_KINDS(X) SPECIMEN_KIND_COUNT };
 extern specimen_function *const specimen_without_frame_pointer[SPECIMEN_KIND_COUNT];
 extern specimen_function *const specimen_with_frame_pointer[SPECIMEN_KIND_COUNT];
 extern specimen_function *const specimen_unoptimized[SPECIMEN_KIND_COUNT];
-/* Without unwind tables. */
+/* Compiled without unwind tables. */
 extern specimen_function *const specimen_only_frame_pointer[SPECIMEN_KIND_COUNT];
 extern specimen_function *const specimen_nothing[SPECIMEN_KIND_COUNT];
 
@@ -73,17 +73,17 @@ extern specimen_function *const specimen_nothing[SPECIMEN_KIND_COUNT];
 specimen_note_function specimen_note;
 specimen_function specimen_go_on;
 
-/* Its CFA depends on a register that is needed for nothing else, and that its callees save. */
+/* The CFA of this function depends on a register that is used for nothing else and that its callees save. */
 specimen_function specimen_by_saved_register;
 /* Continues with a frame pointer of 0. */
 specimen_function specimen_without_any_frame_pointer;
 
-/* Code without a table, to be copied and run anywhere: with a frame pointer, and with one of 0. */
+/* Code without a table, to be copied and run anywhere. The first has a frame pointer; the second runs with one of 0. */
 extern const uint8_t specimen_framed[], specimen_framed_end[];
 extern const uint8_t specimen_frameless[], specimen_frameless_end[];
 
 #if defined(__x86_64__)
-/* Each calls the next with another form of the instruction. */
+/* Each function calls the next one with a different form of the instruction. */
 #define SPECIMEN_CALLS(X)                                                                                              \
     X(register)                                                                                                        \
     X(high_register)                                                                                                   \
@@ -98,12 +98,13 @@ extern const uint8_t specimen_frameless[], specimen_frameless_end[];
 SPECIMEN_CALLS(X)
 #undef X
 
-/* A one-byte instruction that raises SIGSEGV. An unwinder that looks one byte too far back or ahead finds another
- * function's table, which is false. The return address is on top of the stack. */
+/* A one-byte instruction that raises SIGSEGV. An unwinder that looks one byte too far back or ahead finds the table
+ * of another function, which is wrong here. The return address is on top of the stack. */
 specimen_function specimen_trap_first, specimen_trap_last;
-/* Two of them, under the expression with which linkers describe PLT entries; at the second there is one more word. */
+/* Two such instructions, covered by the expression with which linkers describe PLT entries. At the second one, the
+ * stack has one more word. */
 specimen_function specimen_trap_plt;
-/* Its call is its last instruction; it returns into a function whose table is false. */
+/* The call is the function's last instruction. It returns into a function whose table is wrong for it. */
 specimen_function specimen_call_last;
 #endif
 

@@ -1,4 +1,4 @@
-"""Samples every allocation while it holds 100 blocks of 1 MiB; prints how many stacks are truncated; saves argv[1]."""
+"""Sample every allocation while holding 100 blocks of 1 MiB. Print how many stacks are truncated; save to argv[1]."""
 
 import sys
 

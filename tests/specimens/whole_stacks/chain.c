@@ -1,12 +1,12 @@
 /* chain.c: a native library with known stacks: outer -> middle -> leaf -> malloc, from any entry point.
  *
- * Built without frame pointers. Blocks are never freed, so that a snapshot contains them by size.
+ * It is built without frame pointers. Blocks are never freed, so a snapshot can identify them by size.
  */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 
-/* A separate frame: not inlined, and not left before the call in it returns. */
+/* Gives a function a separate frame: it is not inlined, and its frame exists until the call in it returns. */
 #define FRAME __attribute__((noinline, noclone))
 #define STAY() __asm__ volatile("" ::: "memory")
 
@@ -29,7 +29,7 @@ FRAME void chain_outer(size_t size) {
     STAY();
 }
 
-/* Frames of variable size, and one that keeps its frame pointer for that. */
+/* A function with a frame of variable size, which keeps its frame pointer for that purpose. */
 FRAME void chain_alloca(size_t size) {
     volatile char *room = __builtin_alloca(size % 512 + 16);
     room[0] = 1;

@@ -1,6 +1,6 @@
 /* extension.c: a C extension with known stacks, which calls back into Python in every way.
  *
- * Built without frame pointers. Blocks are never freed, so that a snapshot contains them by size.
+ * It is built without frame pointers. Blocks are never freed, so a snapshot can identify them by size.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* A separate frame: not inlined, and not left before the call in it returns. */
+/* Gives a function a separate frame: it is not inlined, and its frame exists until the call in it returns. */
 #define FRAME __attribute__((noinline, noclone))
 #define STAY() __asm__ volatile("" ::: "memory")
 
@@ -27,7 +27,7 @@ FRAME PyObject *extension_allocate(PyObject *module, PyObject *const *arguments,
     Py_RETURN_NONE;
 }
 
-/* call(function, arguments): by PyObject_Call */
+/* call(function, arguments): uses PyObject_Call */
 FRAME PyObject *extension_call(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
     (void)module, (void)count;
     PyObject *result = PyObject_Call(arguments[0], arguments[1], NULL);
@@ -51,7 +51,7 @@ FRAME void *extension_thread_main(void *function) {
     return NULL;
 }
 
-/* call_in_thread(function): in a native thread that takes the GIL for it */
+/* call_in_thread(function): calls it in a native thread that takes the GIL for the call */
 static PyObject *extension_call_in_thread(PyObject *module, PyObject *function) {
     (void)module;
     pthread_t thread;

@@ -1,7 +1,7 @@
 """Shared by the specimens: the libraries built next to them, and the stacks at which their blocks were allocated.
 
-A block is identified by its size. A stack is a list of names, leaf to root: Python functions as they are, native ones
-with "()" appended. Consecutive frames of a library that is commonly stripped appear as one "<name>".
+A block is identified by its size. A stack is a list of names, leaf to root: Python functions by their names, native
+ones with "()" appended. Consecutive frames of a library that is usually stripped appear as one "<name>".
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def names(stack: tuple[Frame, ...], mapped: list[tuple[int, int, str]]) -> list[
 
 
 def tell(*sizes: int) -> None:
-    """Print the stack of the one block of each size."""
+    """Print the stack of the only block of each size."""
     memprof.stop()
     mapped, found = libraries(), {}
     for sample in memprof.get_snapshot().samples:
