@@ -102,7 +102,7 @@ docker-wheels:
 
 # Installs and runs these wheels in an old and a new Debian, and those for aarch64 under an emulator; the table is
 # tests/nightly/WHEELS.md. Needs root. RELEASES chooses.
-check-wheels: wheels wheels-aarch64 venv
+check-wheels: wheels wheels-aarch64 venv $(DEPS)/debootstrap
 	$(VENV)/bin/python tests/nightly/check_wheels.py $(RELEASES)
 
 # Stack specimens by version, JIT and allocator: writes the table of docs/platforms.md. VERSIONS chooses.
