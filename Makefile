@@ -115,7 +115,7 @@ docker-wheels:
 
 # Installs and runs these wheels in an old and a new Debian, and those for aarch64 under an emulator; the table is
 # tests/nightly/WHEELS.md. Needs root. RELEASES selects.
-check-wheels: wheels wheels-aarch64 venv
+check-wheels: wheels wheels-aarch64 venv $(DEPS)/debootstrap
 	$(VENV)/bin/python tests/nightly/check_wheels.py $(RELEASES)
 
 # The pictures of README.md, from real runs, into docs/pictures.
