@@ -31,7 +31,7 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 docker-wheels check-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 docker-wheels check-wheels pictures bench bench-peers viewers macho fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-docs docs-requirements run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
@@ -153,6 +153,14 @@ bench-peers: $(DEPS)/valgrind
 # Our files in go tool pprof, pprof-format, speedscope and a browser.
 viewers: install-checked $(DEPS)/chromium
 	$(PYTEST) -m viewers tests/python
+
+# Reads Mach-O files that zig compiled, and CPython's, with our parsers and with LIEF. Maven fetches CPython's.
+macho: venv $(DEPS)/macos-python
+	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-macos.txt
+	$(PYTEST) tests/python/test_macho.py
+
+$(DEPS)/macos-python:
+	@$(PYTHON) tools/macos_python.py $@
 
 # Mutated files against the profile reader, for FUZZ_SECONDS.
 fuzz-pprof: install-checked run-fuzz-pprof
