@@ -25,6 +25,7 @@ sys.path.append(str(ROOT / "tools"))  # after the standard library, because the 
 import cross  # noqa: E402
 import debian_root  # noqa: E402
 import dependencies  # noqa: E402
+import markdown_tables  # noqa: E402
 from specimens import specimen  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "WHEELS.md"
@@ -255,11 +256,6 @@ def check_aarch64(wheel: Path, version: str) -> Row:
 # ---- The table
 
 
-def markdown(titles: tuple[str, ...], rows: list[list[str]]) -> str:
-    lines = [titles, ("---",) * len(titles), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def main() -> None:
     wheels = sorted(
         WHEELS.glob("spprof-*-manylinux2014_*.whl"), key=lambda one: [*map(int, re.findall(r"\d+", one.name))]
@@ -273,11 +269,13 @@ def main() -> None:
         version = re.sub(r".*-cp3(\d+)-cp.*", r"3.\1", wheel.name)
         if wheel.name.endswith("_aarch64.whl"):
             rows.append(check_aarch64(wheel, version))
+    rows_of_systems = [row.cells() for row in rows]
     judged = (
         f"{datetime.date.today().isoformat()}: {len(wheels)} wheels, {len(rows)} systems, {len(faults)} faults.\n\n"
-        + markdown(("wheel", "auditwheel", "newest", "needs", "size"), described)
+        + "\n".join(markdown_tables.table(("wheel", "auditwheel", "newest", "needs", "size"), described))
+        + "\n\n"
+        + "\n".join(markdown_tables.table(("machine", "system", "glibc", "Python", *STEPS), rows_of_systems, keys=2))
         + "\n"
-        + markdown(("machine", "system", "glibc", "Python", *STEPS), [row.cells() for row in rows])
     )
     print(judged)
     if not sys.argv[1:]:

@@ -76,7 +76,7 @@ complete -c spprof -n '_shtab_spprof_using run' -l no-children -d 'profile only 
 complete -c spprof -n '_shtab_spprof_using run' -l preload-children -d 'keep the library in LD_PRELOAD for programs it starts; programs other than Python then load it too'
 complete -c spprof -n '_shtab_spprof_using run' -l children-min-samples -x -d 'child processes with fewer than N samples write no file (default: 5)'
 complete -c spprof -n '_shtab_spprof_using run' -l listen -x -d 'let spprof ps, top, snapshot, dump and rss query each process on a Unix socket; also serve HTTP at ADDRESS (such as 127.0.0.1:6060, or --listen=PATH); the token is printed unless SPPROF_TOKEN sets it'
-complete -c spprof -n '_shtab_spprof_using run' -l arrow-malloc -d 'make Arrow (pyarrow, pandas) allocate with malloc instead of its own pool, whose allocations cannot be traced to lines; sets ARROW_DEFAULT_MEMORY_POOL=system, including for programs it starts'
+complete -c spprof -n '_shtab_spprof_using run' -l arrow-malloc -d 'make Arrow (pyarrow, pandas) allocate with malloc instead of its own pool, whose allocations have no known lines; sets ARROW_DEFAULT_MEMORY_POOL=system, also for programs it starts'
 complete -c spprof -n '_shtab_spprof_using run' -l when-rss -x -d 'write a snapshot when RSS reaches SIZE (such as 1G) and at each doubling; only the latest is kept'
 complete -c spprof -n '_shtab_spprof_using run' -l when-cgroup -x -d 'write a snapshot when the control group uses PERCENT (such as 80) of its limit, and again as it gets closer to the limit'
 complete -c spprof -n '_shtab_spprof_using run' -l on-signal -x -d 'write a snapshot each time signal NAME (such as USR2) arrives'
