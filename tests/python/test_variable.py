@@ -61,7 +61,7 @@ MALFORMED = {
     "cpu=1,cpu=1": "cpu is given twice",
     "min-samples=-1": "min-samples=-1: it must be 0 or more",
     "min-samples=1.5": "min-samples=1.5: not a number; use for example min-samples=5",
-    "yes": "unknown word yes; the words are heap, cpu, wall, budget, out, every, keep, after, for, listen, ",
+    "yes": "unknown word yes; valid words are heap, cpu, wall, budget, out, every, keep, after, for, listen, ",
     "heap=512;cpu=10": "heap=512;cpu=10: not a number",
     "off,heap": "unknown word off",
     "native=1": "unknown word native=1",

@@ -153,8 +153,8 @@ class Process:
         found = str(self.state().get("spprof"))
         if found != __version__:
             raise ProfileError(
-                f"process {self.pid} has spprof {visible(found)}, and this is {__version__}; use the spprof of the "
-                f"environment that the process runs in"
+                f"process {self.pid} has spprof {visible(found)}, and this is {__version__}; use the spprof installed "
+                "in the environment that the process runs in"
             )
 
 
