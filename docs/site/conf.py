@@ -86,6 +86,8 @@ def _with_code_blocks(app: object, what: str, name: str, of: object, options: ob
     for line in lines:
         indented = line.startswith("    ")
         if indented and not inside and (not shown or not shown[-1]):
+            if shown[-2:] == ["::", ""]:
+                del shown[-2:]
             shown += [".. code-block:: python", ""]
             inside = True
         elif line and not indented:
