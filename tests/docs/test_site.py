@@ -6,6 +6,7 @@ look good.
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -25,17 +26,25 @@ FAR = {
 
 
 @pytest.fixture(scope="module")
-def site() -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return the site's folder. Several workers of one run build the site once."""
     pytest.importorskip("sphinx", reason="Sphinx needs Python 3.11")
-    finished = subprocess.run(
-        [sys.executable, ROOT / "tools" / "documentation.py"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout
-    assert finished.stdout.count("\n") == 1, finished.stdout
+    own = tmp_path_factory.getbasetemp()
+    printed = (own if worker_id == "master" else own.parent) / "site"
+    with printed.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            finished = subprocess.run(
+                [sys.executable, ROOT / "tools" / "documentation.py"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                check=False,
+            )
+            printed.write_text(f"{finished.returncode}\n{finished.stdout}", encoding="utf-8")
+    status, text = printed.read_text(encoding="utf-8").split("\n", 1)
+    assert status == "0", text
+    assert text.count("\n") == 1, text
     return documentation.SITE
 
 
