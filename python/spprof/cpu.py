@@ -411,7 +411,8 @@ _ENDED_EARLY = {
     "displaced": "the program replaced the CPU profiler's signal handler with its own, and nothing was sampled from "
     "then on; install that handler before spprof.start(), which then picks another signal",
     "gave_up": "almost none of this interpreter's stacks could be read, so sampling stopped; it may not be the build "
-    "that spprof was installed for: reinstall spprof with it (pip install --force-reinstall --no-cache-dir spprof)",
+    "that spprof was installed for: reinstall spprof with this interpreter "
+    "(pip install --force-reinstall --no-cache-dir spprof)",
 }
 """The warnings, keyed by the counter that causes them."""
 

@@ -29,7 +29,7 @@ def keeps_from_starting() -> bool:
     """
     if not is_off():
         return False
-    warn_once("said that it is off", f"{IS_OFF}: profiles and snapshots are empty")
+    warn_once("reported that it is off", f"{IS_OFF}: profiles and snapshots are empty")
     return True
 
 

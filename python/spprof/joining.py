@@ -47,7 +47,7 @@ def joins(kind: str, call: str) -> bool:
     if not is_joined(kind):
         return False
     warn_once(
-        "said that it joins",
+        "reported that it joins",
         f"this program's {kind} is already being profiled (by spprof run, or SPPROF in its environment): {call} joins "
         "that profile with its settings, and stop() leaves it running",
     )

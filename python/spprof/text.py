@@ -142,7 +142,7 @@ def _in_units(size: int, units: tuple[tuple[str, int], ...]) -> str:
         tenths = _rounded(10 * size, scale)
         if above == 0 or tenths < 10 * above // scale:
             return f"{tenths // 10}.{tenths % 10} {name}"
-    raise AssertionError("the last unit has no next")
+    raise AssertionError("no unit follows the last one")
 
 
 def _rounded(part: int, whole: int) -> int:

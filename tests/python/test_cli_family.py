@@ -68,7 +68,7 @@ def test_who_left_no_file_is_told_with_the_reason():
         Process(5, CROWDED, 0, ""),
         lost=2,
     ) == [
-        f"1 process wrote no file: still running, and will write when they end ({os.getpid()})",
+        f"1 process wrote no file: still running, and will write their files when they end ({os.getpid()})",
         f"1 process wrote no file: ended without a normal Python shutdown (killed, or ended by native code) ({GONE})",
         "1 process wrote no file: could not write (3)",
         "1 process wrote no file: replaced itself with another program before anything was sampled (4)",

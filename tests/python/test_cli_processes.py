@@ -427,7 +427,7 @@ def ended_pid() -> int:
 
 def test_a_pid_that_is_gone_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     pid = ended_pid()
-    assert said(capfd, "dump", pid) == f"there is no process {pid}; spprof ps lists the processes that listen"
+    assert said(capfd, "dump", pid) == f"there is no process {pid}; spprof ps lists the listening processes"
 
 
 @contextlib.contextmanager
@@ -509,7 +509,7 @@ def test_another_version_of_spprof_is_named(
 ) -> None:
     fake({"/stats": stats(spprof="9.9.9")})
     assert said(capfd, *VERBS[verb]) == (
-        f"process {OWN} has spprof 9.9.9, and this is {spprof.__version__}; use the spprof "
+        f"process {OWN} has spprof 9.9.9, but this is {spprof.__version__}; use the spprof "
         "installed in the environment that the process runs in"
     )
 

@@ -496,7 +496,7 @@ PLAIN = gzip.decompress(GOOD)
 ONE_TYPE = bytes_field(6, b"") + bytes_field(6, b"x") + bytes_field(1, b"\x08\x01\x10\x01")
 BAD_FILES = {
     "empty": (b"", "it is empty"),
-    "truncated": (GOOD[: len(GOOD) // 2], "it ends within its gzip data"),
+    "truncated": (GOOD[: len(GOOD) // 2], "it ends in the middle of its gzip data"),
     "truncated inside": (packed(PLAIN[: len(PLAIN) // 2]), "damaged one"),
     "corrupted": (GOOD[:200] + bytes(byte ^ 0x55 for byte in GOOD[200:260]) + GOOD[260:], "gzip data is damaged"),
     "json": (b'{"a": 1}', "it looks like JSON"),
@@ -509,7 +509,7 @@ BAD_FILES = {
     "many members": (packed(b"") * 100_000, "gzip members"),
     "a length of 10 GB": (
         varint(2 << 3 | 2) + varint(10 * 2**30) + b"x",
-        "it ends within a field of 10737418240 bytes",
+        "it ends in the middle of a field of 10737418240 bytes",
     ),
     "a number without end": (b"\x48" + b"\xff" * 50, "a number is too long"),
     "no sample types": (bytes_field(6, b""), "it has no sample types"),

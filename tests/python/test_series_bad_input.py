@@ -56,7 +56,7 @@ def with_comment(made: Made, number: int, reference: int, **comments: str) -> No
 
 def test_a_truncated_file_is_left_out_and_the_moment_before_used(made: Made) -> None:
     cut(made.paths[7])
-    check(made, 6, f"{used(6)}; left out: {STEM}.000007.changes.gz (it ends within its gzip data)")
+    check(made, 6, f"{used(6)}; left out: {STEM}.000007.changes.gz (it ends in the middle of its gzip data)")
 
 
 def test_what_builds_on_a_truncated_file_is_left_out(made: Made) -> None:
@@ -64,9 +64,9 @@ def test_what_builds_on_a_truncated_file_is_left_out(made: Made) -> None:
     check(
         made,
         3,
-        f"{used(3)}; left out: {STEM}.000004.changes.gz (it ends within its gzip data), {STEM}.000005.changes.gz (it "
-        f"builds on number 4, which is missing), {STEM}.000006.changes.gz (it builds on number 4, which is missing) "
-        f"and 1 more",
+        f"{used(3)}; left out: {STEM}.000004.changes.gz (it ends in the middle of its gzip data), "
+        f"{STEM}.000005.changes.gz (it builds on number 4, which is missing), {STEM}.000006.changes.gz (it builds on "
+        f"number 4, which is missing) and 1 more",
     )
 
 

@@ -177,7 +177,7 @@ def test_an_import_is_a_site_of_its_own(tmp_path: Path) -> None:
 def test_few_snapshots_are_told_to_be_few(tmp_path: Path) -> None:
     made = leaking(tmp_path / "x", 5)
     assert printed("growth", made.folder).splitlines()[-1] == (
-        "At least 10 snapshots are needed to call a site growing."
+        "At least 10 snapshots are needed to classify a site as growing."
     )
 
 
@@ -204,8 +204,8 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
     assert said.returncode == 0
     assert said.stderr == (
         f"spprof: {made.folder}: used 14 snapshots of spprof-app.4711; left out: spprof-app.4711.000013.changes.gz (it "
-        f"ends within its gzip data), plain.pb.gz (it is not part of a series), spprof-app.4711.000010.changes.gz (its "
-        f"monotonic time is not later than that of the snapshot before it)\n"
+        f"ends in the middle of its gzip data), plain.pb.gz (it is not part of a series), "
+        f"spprof-app.4711.000010.changes.gz (its monotonic time is not later than that of the snapshot before it)\n"
     )
     assert said.stdout.startswith("spprof-app.4711: 14 snapshots over ")
     with pytest.warns(RuntimeWarning, match=r"growth\(\) left out spprof-app\.4711\.000013\.changes\.gz \(it ends"):

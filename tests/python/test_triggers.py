@@ -406,7 +406,7 @@ def test_each_process_of_a_run_has_its_own(place: Place) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ("--no-heap --cpu --when-rss 1G", "--when-rss needs a heap profile, and --no-heap records none"),
+        ("--no-heap --cpu --when-rss 1G", "--when-rss needs a heap profile, but --no-heap records none"),
         ("--no-heap --cpu --on-memory-error", "--on-memory-error needs a heap profile"),
         ("--when-rss x", "argument --when-rss: invalid size value: 'x'"),
         ("--when-cgroup 101%", "argument --when-cgroup: must be between 1 and 100 percent"),

@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=values.for_argparse(values.rate),
         default=values.RATE_KB,
         metavar="N",
-        help=f"mean KiB between samples (default: {values.RATE_KB}); ignored if the process is already profiled",
+        help=f"mean KiB between samples (default: {values.RATE_KB}); ignored if the process is already being profiled",
     )
     parser.set_defaults(parser=parser)
 
@@ -135,12 +135,12 @@ def _check_version(process: OtherProcess) -> None:
         )
     if minor < _LEAST_MINOR:
         raise _AttachError(
-            f"it runs Python 3.{minor}, and attaching needs 3.{_LEAST_MINOR} or later; start it with SPPROF=listen in "
+            f"it runs Python 3.{minor}, but attaching needs 3.{_LEAST_MINOR} or later; start it with SPPROF=listen in "
             "its environment instead"
         )
     if minor != sys.version_info[1]:
         raise _AttachError(
-            f"it runs Python 3.{minor}, and this is Python 3.{sys.version_info[1]}; install spprof for its Python and "
+            f"it runs Python 3.{minor}, but this is Python 3.{sys.version_info[1]}; install spprof for its Python and "
             f"attach with that ({visible(process.program)} -m spprof attach {process.pid})"
         )
 

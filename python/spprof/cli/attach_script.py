@@ -60,7 +60,7 @@ def _spprof_attach(folder, deadline, package, version, rate_kb, seconds):
     def work():
         found = getattr(load(), "__version__", None)
         if found != version:
-            other = f"it has spprof {{found}}, and this is {{version}}; use the spprof installed in its environment"
+            other = f"it has spprof {{found}}, but this is {{version}}; use the spprof installed in its environment"
             return {{"error": other if found else "it is importing spprof right now; try again"}}
         from spprof.http.attached import begin
         return begin(rate_kb, seconds, f"{{folder}}/fetched")

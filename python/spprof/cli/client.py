@@ -153,7 +153,7 @@ class Process:
         found = str(self.state().get("spprof"))
         if found != __version__:
             raise ProfileError(
-                f"process {self.pid} has spprof {visible(found)}, and this is {__version__}; use the spprof installed "
+                f"process {self.pid} has spprof {visible(found)}, but this is {__version__}; use the spprof installed "
                 "in the environment that the process runs in"
             )
 
@@ -219,7 +219,7 @@ def _ended_or(pid: int, error: OSError) -> ProfileError:
     if not os.path.isdir(f"/proc/{pid}"):
         return ProfileError(f"process {pid} has ended")
     return ProfileError(
-        f"cannot query process {pid}: {error.strerror or error}; spprof ps lists the processes that listen"
+        f"cannot query process {pid}: {error.strerror or error}; spprof ps lists the listening processes"
     )
 
 
@@ -227,7 +227,7 @@ def _why_not(pid: int) -> str:
     try:
         owner = os.stat(f"/proc/{pid}").st_uid
     except OSError:
-        return f"there is no process {pid}; spprof ps lists the processes that listen"
+        return f"there is no process {pid}; spprof ps lists the listening processes"
     if owner != os.geteuid():
         name = _user_name(owner)
         return f"process {pid} belongs to {name}; query it as that user: sudo -u {name} spprof …"

@@ -244,7 +244,7 @@ def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
     running = [one.pid for one in gone if _is_running(one.pid)]
     ended = [one.pid for one in gone if one.pid not in running]
     for pids, why in (
-        (running, "still running, and will write when they end"),
+        (running, "still running, and will write their files when they end"),
         (ended, "ended without a normal Python shutdown (killed, or ended by native code)"),
         ([one.pid for one in lasting if one.state == FAILED], "could not write"),
         (

@@ -167,7 +167,7 @@ def _sentences(
             deciding.append(f"{len(unknown) - _TOLD_MAX} more are unknown")
         told.append(f"unknown: there are too few samples to decide. {'; '.join(deciding)}. {_MORE_SAMPLES}")
     if len(found.used) < _USUAL:
-        told.append(f"At least {_USUAL} snapshots are needed to call a site growing.")
+        told.append(f"At least {_USUAL} snapshots are needed to classify a site as growing.")
     return told
 
 

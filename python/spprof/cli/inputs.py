@@ -109,7 +109,8 @@ def shown(profile: Profile, arguments: argparse.Namespace) -> Profile:
     if arguments.older_than is not None:
         if not tells_ages(profile):
             raise ProfileError(
-                "--older-than needs the ages of blocks, which only heap profiles of this version of spprof have"
+                "--older-than needs the ages of blocks, which only heap profiles written by this version of spprof "
+                "contain"
             )
         profile = older_than(profile, arguments.older_than)
     return folded(profile, arguments)

@@ -146,7 +146,7 @@ def _complete(arguments: Arguments) -> None:
         _check_series(arguments)
     _check_triggers(arguments)
     if arguments.arrow_malloc and arguments.no_heap:
-        _error("--arrow-malloc needs a heap profile, and --no-heap records none")
+        _error("--arrow-malloc needs a heap profile, but --no-heap records none")
 
 
 def _check_triggers(arguments: Arguments) -> None:
@@ -158,7 +158,7 @@ def _check_triggers(arguments: Arguments) -> None:
     }
     option = next((option for option, value in given.items() if value), None)
     if option and arguments.no_heap:
-        _error(f"{option} needs a heap profile, and --no-heap records none; leave one of them out")
+        _error(f"{option} needs a heap profile, but --no-heap records none; leave one of them out")
     if arguments.when_cgroup:
         from spprof.process.control_group import NO_LIMIT_TOLD, limiting_group
 
@@ -170,7 +170,7 @@ def _check_series(arguments: Arguments) -> None:
     if not arguments.every:
         _error("--keep needs --every SECONDS")
     if arguments.no_heap:
-        _error("--keep needs a heap profile, and --no-heap records none")
+        _error("--keep needs a heap profile, but --no-heap records none")
     if not (arguments.output or "").endswith(os.sep):
         _error("--keep writes many files; give a folder for them, such as -o series/")
 
@@ -340,7 +340,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--preload-children",
         action="store_true",
-        help="keep the library in LD_PRELOAD for programs it starts; programs other than Python then load it too",
+        help="keep the library in LD_PRELOAD for programs that this one starts, even if they are not Python",
     )
     parser.add_argument(
         "--children-min-samples",
@@ -358,14 +358,14 @@ def _parser() -> argparse.ArgumentParser:
         const=BY_PID,
         default=argparse.SUPPRESS,
         metavar="ADDRESS",
-        help="let spprof ps, top, snapshot, dump and rss query each process on a Unix socket; also serve HTTP at "
+        help="let spprof ps, top, snapshot, dump and rss query each process over a Unix socket; also serve HTTP at "
         "ADDRESS (such as 127.0.0.1:6060, or --listen=PATH); the token is printed unless SPPROF_TOKEN sets it",
     )
     parser.add_argument(
         "--arrow-malloc",
         action="store_true",
         help="make Arrow (pyarrow, pandas) allocate with malloc instead of its own pool, whose allocations have no "
-        "known lines; sets ARROW_DEFAULT_MEMORY_POOL=system, also for programs it starts",
+        "known lines; sets ARROW_DEFAULT_MEMORY_POOL=system, for child programs too",
     )
     parser.add_argument(
         "--when-rss",
@@ -435,14 +435,14 @@ def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
     outputs = pair(output, has_heap=not arguments.no_heap, has_cpu=arguments.cpu is not None, is_named=is_named)
     if all(outputs) and is_written_directly(output):
         _error(
-            f"there are two files to write, and {visible(output)} can only take one; use a regular file or --no-heap"
+            f"there are two files to write, but {visible(output)} can only take one; use a regular file or --no-heap"
         )
     for path in filter(None, outputs):
         reason = refusal(path, arguments.force)
         if reason:
             _error(reason)
         if arguments.every and is_written_directly(path):
-            _error(f"--every rewrites the file, and {visible(path)} cannot be rewritten; use a regular file")
+            _error(f"--every rewrites the file, but {visible(path)} cannot be rewritten; use a regular file")
     return outputs
 
 

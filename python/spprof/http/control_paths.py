@@ -60,7 +60,7 @@ def stop(query: Query) -> Answer:
 
 def _need_one(query: Query, usage: str) -> None:
     if "heap" not in query and "cpu" not in query:
-        raise RefusalError(400, f"name heap, cpu or both: {usage}")
+        raise RefusalError(400, f"specify heap, cpu or both: {usage}")
 
 
 def _tried(call: Callable[[], object]) -> None:

@@ -136,7 +136,7 @@ def listen(address: str | os.PathLike[str] | None = None, *, token: str | None =
 
 def _without_token(token: str | None) -> None:
     if token is not None:
-        raise ValueError("a Unix socket takes no token: it only answers its own user")
+        raise ValueError("a Unix socket takes no token: it only answers its owner")
 
 
 def _first(state: _State, is_meant: Callable[[Listener], bool]) -> Listener | None:

@@ -363,7 +363,7 @@ def _moments(packed: bytes) -> Moments:
 def _numbers(packed: bytes) -> list[bytes]:
     """Split packed integers into the bytes of each."""
     if packed and packed[-1] >= 0x80:
-        raise WireError("it ends within a number")
+        raise WireError("it ends in the middle of a number")
     return _CUT_NUMBERS(packed)
 
 

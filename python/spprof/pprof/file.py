@@ -122,7 +122,7 @@ def _unpacked(data: bytes, unpacker_of: Callable[[], Any], error: type[Exception
         if size > BYTES_MAX:
             raise WireError(f"it unpacks to more than {BYTES_MAX >> 20} MiB")
         if not unpacker.eof:
-            raise WireError(f"it ends within its {name} data")
+            raise WireError(f"it ends in the middle of its {name} data")
         pieces.append(piece)
         data = unpacker.unused_data.lstrip(b"\0")
         if not data:

@@ -45,7 +45,8 @@ _NOTABLE = 16 << 20
 _HEAPS_USUAL = 4
 _REMEDIES = {
     "python_objects": "drop references to objects; gc.collect() frees those that refer only to each other",
-    "pymalloc_free": "it is released only when no block of an arena is in use; new small Python objects use it first",
+    "pymalloc_free": "an arena is released only when none of its blocks is in use; new small Python objects "
+    "use the free blocks first",
     "thread_stacks": "end threads: until its thread ends, a stack keeps the pages that it has touched. "
     "threading.stack_size(N) limits the stacks of threads that start later",
 }

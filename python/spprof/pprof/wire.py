@@ -65,7 +65,9 @@ def _read_varint_slow(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if byte < 0x80:
             return number & _BITS_64, at + shift // 7
-    raise WireError("it ends within a number" if at + _VARINT_BYTES_MAX > len(data) else "a number is too long")
+    raise WireError(
+        "it ends in the middle of a number" if at + _VARINT_BYTES_MAX > len(data) else "a number is too long"
+    )
 
 
 def signed(number: int) -> int:
@@ -78,7 +80,7 @@ def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
     length, at = read_varint(data, at)
     end = at + length
     if end > len(data):
-        raise WireError(f"it ends within a field of {length} bytes")
+        raise WireError(f"it ends in the middle of a field of {length} bytes")
     return data[at:end], end
 
 
@@ -101,7 +103,7 @@ def read_fields(message: bytes) -> list[tuple[int, int | bytes]]:
         elif wire_type in (FIXED64, FIXED32):
             end = at + (8 if wire_type == FIXED64 else 4)
             if end > len(message):
-                raise WireError("it ends within a field of a fixed size")
+                raise WireError("it ends in the middle of a field of a fixed size")
             value, at = int.from_bytes(message[at:end], "little"), end
         else:
             raise WireError(f"a field has the wire type {wire_type}")

@@ -101,7 +101,7 @@ class SnapshotSeries:
         try:
             self._series.write(self._notes)
         except OSError as error:
-            warn_once("said that a series has gaps", f"cannot write a snapshot of the series: {error.strerror}")
+            warn_once("reported that a series has gaps", f"cannot write a snapshot of the series: {error.strerror}")
         return self._every
 
 

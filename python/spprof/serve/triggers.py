@@ -350,7 +350,7 @@ def trigger(
 
 
 def _say_failure(error: OSError) -> None:
-    warn_once("said that a trigger failed", f"cannot write a triggered snapshot: {error.strerror}")
+    warn_once("reported that a trigger failed", f"cannot write a triggered snapshot: {error.strerror}")
 
 
 def _checked_size(given: int | str | None) -> int | None:

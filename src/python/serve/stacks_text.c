@@ -173,7 +173,7 @@ static void put_threads(sp_buffer *to, size_t count, size_t left_out) {
     if (left_out > 0) {
         sp_buffer_put_text(to, "\nand ");
         sp_buffer_put_number(to, left_out);
-        sp_buffer_put_text(to, " more threads: set SPPROF_CPU_THREADS_MAX to include them\n");
+        sp_buffer_put_text(to, " more threads: set SPPROF_CPU_THREADS_MAX higher to include them\n");
     }
     sp_native_names_free(&names);
 }
