@@ -1,4 +1,4 @@
-"""How much the line that SPPROF needs (spprof.pth) adds to an interpreter's start while the variable is unset.
+"""How much the line that SPPROF needs (spprof.pth) adds to an interpreter's startup while the variable is unset.
 
 .venv/bin/python bench/start_line.py [ROUNDS]
 
@@ -34,7 +34,7 @@ def environment(folder: Path) -> Path:
 
 
 def milliseconds(python: Path, variables: dict[str, str]) -> tuple[float, float]:
-    """Return the wall time and the CPU time of one start."""
+    """Return the wall time and the CPU time of one startup."""
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter_ns()
     subprocess.run([str(python), "-c", "pass"], env=variables, check=True)
     end, after = time.perf_counter_ns(), resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -40,7 +40,9 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def wrapped(text: str) -> str:
-    """Return each line of a text wrapped, as a list item or a paragraph. Tables, marks and images stay as they are."""
+    """Wrap each line of ``text``, as a list item or a paragraph, and return the result. Tables, marks and images stay
+    as they are.
+    """
     lines = []
     for line in text.split("\n"):
         if len(line) <= markdown_tables.LAST_COLUMN or line.startswith(("|", "!", "<")):

@@ -57,7 +57,7 @@ class Stats(TypedDict):
     peak_bytes: int  # in 1/BYTES_ONE
     window_peak_bytes: int  # like peak_bytes, but since reset_peak()
     live_samples_max: int
-    thinned_samples: int  # dropped because the live table was full: others stand for them; counted as freed
+    thinned_samples: int  # dropped because the live table was full: other samples represent them; counted as freed
     lost_bytes: int  # in 1/BYTES_ONE: weight of the samples that found the live table full even so
     thinned_rate: int  # minimum of the mean bytes between samples since the last thinning; 0: never thinned
     thinnings: int

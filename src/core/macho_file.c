@@ -122,7 +122,7 @@ static uint32_t big_endian(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Fill in where this machine's slices begin. Return how many there are; a plain object is one slice. */
+/* Fill in where this machine's slices begin. Return how many there are; a plain object counts as one slice. */
 static size_t find_slices(const sp_file *file, uint64_t *offsets) {
     uint8_t head[8], entry[32];
     if (!sp_file_read(file, 0, head, sizeof head)) return 0;

@@ -33,7 +33,7 @@ void sp_profiler_use(void);
 /* Handle one of the slow calls in which this thread expects new objects. */
 void sp_profiler_meet_expected(spprof_thread *self);
 
-/* Return whether the native hooks make sample decisions. */
+/* Return whether the native hooks make sampling decisions. */
 bool sp_profiler_counts_native(void);
 
 typedef struct sp_counters {
@@ -53,12 +53,12 @@ typedef struct sp_profiler {
     _Atomic uint64_t plan;                     /* sp_plan_pack; written under `lifecycle`; the budget also writes its
                                                 * rate */
     _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
-    _Atomic(spprof_tick_walker *) tick_walker; /* NULL likewise; for an interrupted thread */
+    _Atomic(spprof_tick_walker *) tick_walker; /* for an interrupted thread; may also be NULL */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched or needs patching */
     _Atomic(sp_waker *) waker;                 /* NULL: nothing sleeps */
     _Atomic(spprof_refusal *) refusal;         /* NULL: no function has been set */
     _Atomic bool used;                         /* has been started or probed */
-    _Atomic bool native;                       /* the native hooks make sample decisions */
+    _Atomic bool native;                       /* the native hooks make sampling decisions */
     _Atomic bool shut_down;
     _Atomic bool broken; /* an invariant was violated: sampling has ended */
     sp_lock lifecycle;   /* start, stop, shutdown */

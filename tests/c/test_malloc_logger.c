@@ -387,7 +387,7 @@ TEST(test_a_block_that_moved_is_no_longer_live) {
     assert_int_equal(live_sample(2).size, 500);
 }
 
-/* Between the question and the removal another thread gets the address. */
+/* Between the query and the removal, another thread gets the address. */
 static bool not_in_use_yet(const void *address) {
     (void)address;
     log_malloc(1, 30);
@@ -538,13 +538,13 @@ TEST(test_a_logger_on_top_of_ours_stays) {
     the_variable = above_ours;
     assert_false(sp_malloc_logger_remove(&the_variable));
     assert_true(the_variable == above_ours);
-    assert_false(sp_malloc_logger_install(&the_variable, in_use)); /* not in a circle */
+    assert_false(sp_malloc_logger_install(&the_variable, in_use)); /* otherwise they would loop forever */
     start(0);
     log_malloc(1, 10);
     assert_int_equal(calls_above, 1);
     assert_int_equal(calls_below, 1);
     assert_live(1, 10);
-    the_variable = ours; /* it left */
+    the_variable = ours; /* the other logger was removed */
     assert_true(sp_malloc_logger_remove(&the_variable));
     assert_true(the_variable == below_ours);
 }

@@ -262,7 +262,7 @@ def _less(before: Cohort, after: Cohort) -> Cohort | None:
 
 
 class _Lag:
-    """An age from which blocks are old, and the snapshots at which they become so."""
+    """The age at which blocks count as old, and the snapshots at which they reach it."""
 
     def __init__(self, times: list[float], share: float, bits: float) -> None:
         begin, span, count = times[0], times[-1] - times[0], len(times)

@@ -53,7 +53,7 @@ class Listener:
 
     @property
     def token(self) -> str | None:
-        """The token that clients of a port must send; None for a Unix socket, which answers only its own user."""
+        """The token that clients of a port must send; None for a Unix socket, which answers only its owner."""
         return self._token
 
     def close(self) -> None:
@@ -279,7 +279,7 @@ class _Question:
         self._send(Answer(500, TEXT, f"{sentence}\n".encode()))
 
 
-# ---- Forks and the end
+# ---- Forks and shutdown
 
 
 def _hook(state: _State) -> None:
