@@ -382,7 +382,7 @@ def server_is_wanted(id: int) -> bool:
     """Return whether a client is waiting for the answer. When it stops waiting, the background's work is called."""
 
 def server_answer(id: int, status: int, content_type: str, file_name: str, fields: str, body: bytes) -> bool:
-    """Answer the request; If ``file_name`` is "", a browser shows the answer. ``fields``: header lines, each followed
+    """Answer the request. If ``file_name`` is "", a browser shows the answer. ``fields``: header lines, each followed
     by CR LF. False: there is not enough memory, or no such request.
     """
 
@@ -409,7 +409,7 @@ def background_refusal_follow(follows: bool) -> None:
     """
 
 def background_refusal_came() -> bool:
-    """Return whether an allocation has failed since then."""
+    """Return whether an allocation has failed since ``background_refusal_follow`` was last called."""
 
 def family_open(mark: int) -> bool:
     """Create the memory that processes share, unless this process already has some. ``mark``: 64 random bits that

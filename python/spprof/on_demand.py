@@ -66,7 +66,7 @@ all that spprof uses of them: their Python part imports many other modules.
 """
 
 IMPORTED_NS = time.time_ns()
-"""The time at which the package was imported, in a process that watches a program."""
+"""The time at which the package was imported, in a process that is being profiled."""
 
 _package = sys.modules["spprof"]
 _folder = os.path.dirname(__file__)
@@ -295,8 +295,8 @@ _builtins = {**vars(builtins), "__import__": _import}
 
 
 def is_command() -> bool:
-    """Return whether this is the process of the command ``spprof``, which watches no program and should start fast. A
-    program that merely has that name keeps its modules when it starts a profiler.
+    """Return whether this is the process of the command ``spprof``, which does not profile a program itself and should
+    start fast. A program that merely has that name keeps its modules when it starts a profiler.
     """
     words = getattr(sys, "argv", None) or [""]
     return bool(os.path.basename(words[0]) == "spprof")

@@ -26,7 +26,7 @@ typedef struct sp_interrupted {
 
 typedef void sp_tick_handler(uint64_t cookie, const sp_interrupted *interrupted);
 
-/* Choose the signal, on the first call, and install `handler`, also if the program has since replaced it with its
+/* Choose the signal, on the first call, and install `handler`, even if the program has since replaced it with its
  * own. errno is saved around the handler. Return false if no signal is left. */
 bool sp_tick_install(sp_tick_handler *handler);
 

@@ -10,7 +10,7 @@
 #define MAGIC_UNIVERSAL 0xCAFEBABE    /* big-endian, with 32-bit offsets */
 #define MAGIC_UNIVERSAL_64 0xCAFEBABF /* the same with 64-bit ones */
 #define SLICES_MAX 64
-#define COMMANDS_MAX (1 << 20) /* bytes; libraries have some thousands */
+#define COMMANDS_MAX (1 << 20) /* bytes; libraries have a few thousand */
 
 typedef struct macho_header {
     uint32_t magic, machine, submachine, type, command_count, commands_size, flags, reserved;

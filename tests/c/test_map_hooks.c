@@ -279,7 +279,7 @@ TEST(test_what_grows_is_made_anew) {
 TEST(test_what_is_moved_keeps_its_parts) {
     start(0);
     char *from = reserve(8), *to = reserve(8);
-    map_at(from + 4 * PAGE, 4); /* the kernel joins the two */
+    map_at(from + 4 * PAGE, 4); /* the kernel merges the two */
     listed before, after;
     list(&before);
     strcpy(from + 4 * PAGE, "content");

@@ -28,7 +28,7 @@ import fcntl
 import os
 import stat
 import sys
-from _thread import allocate_lock, get_ident  # before the program may replace them
+from _thread import allocate_lock, get_ident  # before the program can replace them
 from time import monotonic
 
 from spprof import _engine, joining, on_demand

@@ -157,7 +157,7 @@ class CpuSamples:
     # ---- for the package's own use
 
     def parts(self) -> list[Part]:
-        """Return the whole profile by stack and thread. Parts of the same stack share one frames object."""
+        """Return the whole profile by stack and thread. Parts of the same stack share one tuple of frames."""
         self._learn_all()
         frames_of = {stack_id: self._frames_of(stack_id) for stack_id, _ in self._sums}
         parts = [

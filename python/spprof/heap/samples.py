@@ -118,7 +118,7 @@ class HeapSamples(HeapEstimates):
 
     @property
     def monotonic_ns(self) -> int:
-        """When the samples were taken, by the clock that their own times use."""
+        """When the samples were taken, on the clock that their own times use."""
         return self.timestamp_ns - self._wall_minus_monotonic_ns
 
     # ---- estimates
@@ -284,7 +284,7 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def _before_by_stack(self) -> dict[int, Allocated]:
-        """Return ``_before`` for the stacks that are listed now. If a stack has left the table since then, its
+        """Return ``_before`` for the stacks that are listed now. If a stack has left the table in the meantime, its
         allocations now belong to ``STACKS_EVICTED``.
         """
         here = {site[0] for site in self._sites}
