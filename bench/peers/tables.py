@@ -8,8 +8,7 @@ from pathlib import Path
 
 from common.intervals import Interval
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library, because the folder
-# has a venv.py
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # last, because of its venv.py
 import markdown_tables
 
 END = "<!-- end -->"

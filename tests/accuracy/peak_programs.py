@@ -4,8 +4,8 @@ value?
 python tests/accuracy/peak_programs.py PROGRAM RUNS FIRST_SEED      prints what ``judge`` returns for each site, as JSON
 
 The programs differ in the shape of their heap: one summit, a plateau where blocks come and go, teeth, two equal
-summits. Each program frees everything that it allocates. The truth is the memory that the same process holds at the
-peak when every allocation is sampled.
+summits. Each program frees everything that it allocates. The true value is the memory that the same process holds at
+the peak when every allocation is sampled.
 """
 
 from __future__ import annotations

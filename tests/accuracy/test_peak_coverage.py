@@ -22,8 +22,7 @@ from typing import Any
 import peak_programs
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library, because the folder
-# has a venv.py
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # last, because of its venv.py
 import markdown_tables
 
 PROGRAMS_FILE = Path(peak_programs.__file__)

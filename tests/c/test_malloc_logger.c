@@ -2,7 +2,7 @@
  * are only names.
  *
  *   worker ─► model of malloc ─► its variable ─► our logger ─► a logger that was there before
- *                 └─ blocks[]: what is allocated, the truth with which live samples are compared
+ *                 └─ blocks[]: what is allocated, which live samples are compared with
  */
 #include "fake_hook.h"
 #include "late_free.h"

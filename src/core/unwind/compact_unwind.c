@@ -3,10 +3,8 @@
 #include <string.h>
 
 #define VERSION 1
-#define PAGE_REGULAR 2 /* 8-byte entries: function, encoding */
-#define PAGE_COMPRESSED                                                                                                \
-    3 /* 4-byte entries: 24 bits for the function, relative to the index entry's; 8 for the
-                           * encoding's number */
+#define PAGE_REGULAR 2    /* 8-byte entries: function, encoding */
+#define PAGE_COMPRESSED 3 /* 4-byte entries: 24 bits of offset from the index entry's function, 8 of encoding number */
 #define COMPRESSED_FUNCTION UINT32_C(0x00FFFFFF)
 
 /* Layout as in the section; offsets are from its first byte. */
