@@ -2,7 +2,7 @@
 
 .venv/bin/python bench/start_line.py [ROUNDS]
 
-Two environments of the same interpreter, with the file and without it, start in turns, in random order. Prints the
+Two environments of the same interpreter, with the file and without it, take turns starting, in random order. Prints the
 median difference of a pair in wall time and in CPU time (user and system), with its 95 % interval. The third row also
 has the file, and SPPROF=off.
 """

@@ -111,7 +111,7 @@ class HeapSamples(HeapEstimates):
     _blocks: bytes | None = None
     """A RESIDENT_RECORD for each large block, including the profiler's own blocks; None: unknown."""
     mapped: MappedMemory | None = None
-    """The program's own mappings; None: mappings were not followed."""
+    """The program's own mappings; None: mappings were not recorded."""
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
