@@ -6,7 +6,7 @@
  *                                 └─ else: spprof_forget, then the original free
  *
  * A hook counts each allocation once (spprof_passes). If one hook is above another, only one of the two makes the
- * sampling decision: a pool's hook either passes its sample down as a handoff, or marks the lower hook's realloc as
+ * sample decision: a pool's hook either passes its sample down as a handoff, or marks the lower hook's realloc as
  * already counted.
  *
  * Memory:  64 bytes of static TLS per thread, one cache line per process. No function here calls malloc.
@@ -200,7 +200,7 @@ SPPROF_API void spprof_resume(void);
 
 /* ---- Native allocations ------------------------------------------------------------------------------------------ */
 
-/* Set whether this library's hooks on the malloc family make sampling decisions. If not, they still complete
+/* Set whether this library's hooks on the malloc family make sample decisions. If not, they still complete
  * handoffs. They also still count down, which does no harm: a countdown that they exhaust is redrawn. */
 SPPROF_API void spprof_set_native(bool on);
 

@@ -22,7 +22,7 @@ typedef struct sp_map_call {
     uint64_t last_serial;
     uint32_t process_id;
     bool is_followed; /* some range is or may be listed */
-    bool is_listed;   /* list what the call makes, if the sampling decision says so */
+    bool is_listed;   /* list what the call makes, if the sample decision says so */
 } sp_map_call;
 
 /* Begin a call. `caller`: the code that called the hook. */

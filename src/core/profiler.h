@@ -33,7 +33,7 @@ void sp_profiler_use(void);
 /* Handle one of the slow calls in which this thread expects new objects. */
 void sp_profiler_meet_expected(spprof_thread *self);
 
-/* Return whether the native hooks make sampling decisions. */
+/* Return whether the native hooks make sample decisions. */
 bool sp_profiler_counts_native(void);
 
 typedef struct sp_counters {
@@ -58,7 +58,7 @@ typedef struct sp_profiler {
     _Atomic(sp_waker *) waker;                 /* NULL: nothing sleeps */
     _Atomic(spprof_refusal *) refusal;         /* NULL: no function has been set */
     _Atomic bool used;                         /* has been started or probed */
-    _Atomic bool native;                       /* the native hooks make sampling decisions */
+    _Atomic bool native;                       /* the native hooks make sample decisions */
     _Atomic bool shut_down;
     _Atomic bool broken; /* an invariant was violated: sampling has ended */
     sp_lock lifecycle;   /* start, stop, shutdown */
