@@ -3,9 +3,9 @@
     make bench                          or      .venv/bin/python bench/peak.py
 
 memray (with --trace-python-allocators) counts every allocation. It is installed into its own environment; if it is
-unavailable, a line says so. Three figures of ours are next to memray's bytes: the bytes with every allocation sampled,
-those of one run at 4 KiB with the 95 % interval, and how many of RUNS seeded runs have an interval that contains
-memray's bytes. Lines with at least 20 samples are listed.
+unavailable, a line says so. Three of our own figures are printed next to memray's bytes: the bytes with every
+allocation sampled, those of one run at 4 KiB with the 95 % interval, and how many of RUNS seeded runs have an interval
+that contains memray's bytes. Lines with at least 20 samples are listed.
 """
 
 from __future__ import annotations

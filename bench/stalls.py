@@ -4,9 +4,10 @@
 
 GIB GiB (0) of blocks of 1000 bytes are held, after one in five of them has been freed again. Slices of half a second
 alternate: the main thread either makes reports (``snapshot.resident``), one after another, or only computes. The
-threads record how long one of their calls slept at most, excluding its own CPU time and waiting for a core. The rest is
-waiting for a lock: of the kernel's list of mappings, of malloc, or of the loader. Printed for each kind of call: the
-median of the slices' longest sleeps, the longest of all, and how many were longer than 10 ms, with reports and without.
+threads record the longest time that one of their calls slept, excluding its own CPU time and waiting for a core. The
+rest is waiting for a lock: of the kernel's list of mappings, of malloc, or of the loader. Printed for each kind of
+call: the median of the slices' longest sleeps, the longest of all, and how many were longer than 10 ms, with reports
+and without.
 """
 
 from __future__ import annotations

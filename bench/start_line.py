@@ -1,8 +1,8 @@
-"""How much the line that SPPROF needs (spprof.pth) adds to an interpreter's start while the variable is unset.
+"""How much the line that SPPROF needs (spprof.pth) adds to an interpreter's startup while the variable is unset.
 
 .venv/bin/python bench/start_line.py [ROUNDS]
 
-Two environments of the same interpreter, with the file and without it, start in turns, in random order. Prints the
+Two environments of the same interpreter, with the file and without it, take turns starting, in random order. Prints the
 median difference of a pair in wall time and in CPU time (user and system), with its 95 % interval. The third row also
 has the file, and SPPROF=off.
 """
@@ -34,7 +34,7 @@ def environment(folder: Path) -> Path:
 
 
 def milliseconds(python: Path, variables: dict[str, str]) -> tuple[float, float]:
-    """Return the wall time and the CPU time of one start."""
+    """Return the wall time and the CPU time of one startup."""
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter_ns()
     subprocess.run([str(python), "-c", "pass"], env=variables, check=True)
     end, after = time.perf_counter_ns(), resource.getrusage(resource.RUSAGE_CHILDREN)

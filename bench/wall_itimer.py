@@ -36,7 +36,7 @@ def measure(mode: str) -> None:
 
 
 def main() -> None:
-    """Measure all modes next to two busy programs per processor."""
+    """Measure all modes alongside two busy programs per processor."""
     burner = [sys.executable, "-c", "while True: pass"]
     others = [subprocess.Popen(burner) for _ in range(2 * (os.cpu_count() or 1))]
     try:

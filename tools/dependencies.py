@@ -95,7 +95,7 @@ LIBFUZZERS = tuple(f"libfuzzer-{version}-dev" for version in (19, 18, 14))
 
 TABLE = {
     "cmocka": Dependency(("libcmocka-dev libcmocka0",), lambda: has_header("cmocka.h"), required=True),
-    # Other allocators, which are tested before and behind ours.
+    # Other allocators, which are tested before and after ours.
     "allocators": Dependency(("libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0", "libjemalloc2")),
     # An unwinder to compare stacks and their cost with.
     "libunwind": Dependency(("libunwind8",), lambda: has_library("libunwind.so.8")),
@@ -114,8 +114,8 @@ TABLE = {
 
 
 def row(name: str) -> Dependency | None:
-    """Return the dependency of this name. Each Python has its own folder, with the C library that it was built for, so
-    that it is fetched if it is missing.
+    """Return the dependency of this name. A Python is not in the table: each one has its own folder, with the C library
+    it was built for, and is fetched if missing.
     """
     foreign = re.fullmatch(r"aarch64-python(3\.\d+)", name)
     if foreign is not None and foreign[1] in DEBIAN_PYTHONS:

@@ -56,8 +56,8 @@ def _place(name: str) -> str:
 
 
 def adapted(text: str, name: str, places: dict[str, str]) -> str:
-    """Return the text of the page ``name`` with links that are correct in the site. A link to a file that the site does
-    not contain is replaced by its text.
+    """Return the text of the page ``name`` with links that work on the site. A link to a file that the site does not
+    contain is replaced by its text.
     """
 
     def link(match: re.Match[str]) -> str:
@@ -80,7 +80,7 @@ def adapted(text: str, name: str, places: dict[str, str]) -> str:
 
 
 def copy_pages(source: Path, root: Path = ROOT) -> None:
-    """Copy the pages into the folder ``source``, and remove from it those that are gone."""
+    """Copy the pages into the folder ``source``, and remove from it any that no longer exist in the repository."""
     places = pages(root)
     for name, place in places.items():
         content = (root / name).read_bytes()

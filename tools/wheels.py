@@ -144,7 +144,7 @@ def name_platform(wheel: Path, machine: str) -> tuple[Path, str]:
     stem = wheel.name.rpartition("-")[0]
     for old in FILES.glob(f"{stem}-*_{machine}.whl"):
         old.unlink()
-    run(*auditwheel, "repair", "--plat", "auto", "--wheel-dir", FILES, wheel)  # it knows other machines' names by auto
+    run(*auditwheel, "repair", "--plat", "auto", "--wheel-dir", FILES, wheel)  # auto also handles other machines' names
     (named,) = FILES.glob(f"{stem}-*_{machine}.whl")
     return named, verdict[1]
 

@@ -93,7 +93,7 @@ class Costs:
         )
 
     def judgement(self, groups: Mapping[str, Mapping[str, Ratios]]) -> list[str]:
-        """Compare the lower ends of our intervals with the bars."""
+        """Compare the lower ends of our intervals with the permitted maxima."""
         return [f"- {line}" for line in (judge_programs(groups) if self.has_mean else judge_worst(groups))]
 
 

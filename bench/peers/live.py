@@ -1,4 +1,4 @@
-"""The cost of a malloc and free with 10³ … 10⁷ live samples of ours, measured in processes that take turns."""
+"""The cost of a malloc and free with 10³ … 10⁷ live samples in our engine, measured in processes that take turns."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def ddtrace(interval_kib: int) -> None:
 
 
 def pyroscope(interval_kib: int) -> None:
-    """Start only Pyroscope's heap profiler. Without a server, it would upload after the program's end."""
+    """Start only Pyroscope's heap profiler. Without a server, it would upload after the program has ended."""
     import pyroscope
 
     server = os.environ.get(SERVER, "")

@@ -132,7 +132,7 @@ def cells(groups: Mapping[str, Mapping[str, Any]], name: str, basis: derived.Bas
 
 
 def judge(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """For each load, yield whether the intervals are within the bars."""
+    """For each load, yield whether the intervals are within the permitted maxima."""
     for workload, found in groups.items():
         of_ours = {
             f"spprof {kib}, {how}": kib

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.intervals import Interval
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library: it has a venv.py
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # last, because of its venv.py
 import markdown_tables
 
 END = "<!-- end -->"
@@ -40,7 +40,9 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def wrapped(text: str) -> str:
-    """Return each line of a text wrapped, as a list item or a paragraph. Tables, marks and images stay as they are."""
+    """Wrap each line of ``text``, as a list item or a paragraph, and return the result. Tables, marks and images stay
+    as they are.
+    """
     lines = []
     for line in text.split("\n"):
         if len(line) <= markdown_tables.LAST_COLUMN or line.startswith(("|", "!", "<")):

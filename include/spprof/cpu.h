@@ -26,7 +26,7 @@
 
 typedef struct spprof_cpu_plan {
     uint64_t interval_ns;
-    bool wall;   /* measure by the monotonic clock instead of each thread's CPU clock */
+    bool wall;   /* measure with the monotonic clock instead of each thread's CPU clock */
     bool native; /* include native frames */
 } spprof_cpu_plan;
 
@@ -86,9 +86,10 @@ SPPROF_API size_t spprof_cpu_threads(spprof_cpu_thread *out, size_t capacity);
       "does not occur: such samples are kept under the stack <stacks table full>")                                     \
     X(CODE_TABLE_FULL, "code_table_full", "does not occur: such frames are kept as <code table full>")                 \
     X(THREADS_FULL, "threads_full",                                                                                    \
-      "the maximum number of threads (cpu_threads_max) has been reached: a further thread is not sampled")                     \
-    X(TIMER_REFUSED, "timer_refused", "the kernel refused a timer for a thread: the thread is not sampled")                        \
-    X(SMALL_SIGNAL_STACK, "small_signal_stack", "a thread's alternate signal stack has no room: the thread is not sampled")    \
+      "the maximum number of threads (cpu_threads_max) has been reached: a further thread is not sampled")             \
+    X(TIMER_REFUSED, "timer_refused", "the kernel refused a timer for a thread: the thread is not sampled")            \
+    X(SMALL_SIGNAL_STACK, "small_signal_stack",                                                                        \
+      "a thread's alternate signal stack has no room: the thread is not sampled")                                      \
     X(SMALL_STACK, "small_stack", "a thread's stack has no room for a signal: the thread is not sampled")
 
 typedef enum spprof_cpu_drop_reason {

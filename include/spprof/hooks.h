@@ -41,7 +41,7 @@ typedef struct spprof_thread {
     uint16_t handoff_size;     /* size of the sample that is being handed off, valid while handoff_armed */
     uint8_t handoff_armed;     /* 1 = the next allocation of 513 … 609 bytes is that sample */
     uint8_t guard;             /* > 0: this thread is inside the engine; hooks pass through */
-    uint8_t expecting;         /* > 0: objects may have been loaded; look for them in this many further slow calls */
+    uint8_t expecting;         /* > 0: objects may have been loaded; look for them in this many more slow calls */
     uint8_t arenas;            /* > 0: an allocator maps memory for its blocks (spprof_begin_arena) */
     uint8_t unused[2];
     uintptr_t stack_low, stack_high; /* known bounds of the thread's own stack, 0 = not yet known */
@@ -200,8 +200,8 @@ SPPROF_API void spprof_resume(void);
 
 /* ---- Native allocations ------------------------------------------------------------------------------------------ */
 
-/* Set whether this library's hooks on the malloc family make sample decisions. If not, they still complete handoffs.
- * They also still count down, which does no harm: a countdown that they exhaust is redrawn. */
+/* Set whether this library's hooks on the malloc family make sample decisions. If not, they still complete
+ * handoffs. They also still count down, which does no harm: a countdown that they exhaust is redrawn. */
 SPPROF_API void spprof_set_native(bool on);
 
 /* Redirect the slots through which loaded objects call the malloc family (GOT, function pointers with relocations)

@@ -64,7 +64,8 @@ typedef struct spprof_stats {
     uint64_t peak_bytes;        /* the highest live_bytes since the first start; in a child, since its fork */
     uint64_t window_peak_bytes; /* the highest live_bytes since the last spprof_reset_peak */
     uint64_t live_samples_max;  /* the live table's named maximum */
-    uint64_t thinned_samples;   /* given up when the live table was full: others stand for them. They count as freed */
+    uint64_t thinned_samples;   /* dropped when the live table was full: other samples represent them. They count as
+                                 * freed */
     uint64_t lost_bytes;        /* what the samples that did not fit even then stood for */
     uint64_t missed_frees;      /* how many times a sample arrived at an address still listed as live */
     uint64_t last_serial;

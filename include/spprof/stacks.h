@@ -81,8 +81,8 @@ SPPROF_API void spprof_set_evaluation_code(const spprof_code_range *ranges, size
 
 /* Return whether `pc` is in code that the interpreter has generated (its JIT's). Such code has no frames to show:
  * they are left out, and unwinding continues at the call of the evaluation loop that runs them. The function is also
- * called in handlers, with or without an interpreter lock. Set it after the walker, on a thread that the evaluation
- * loop has called; setting it again does no harm. Not in a handler. */
+ * called in handlers, with or without an interpreter lock. Set it after the walker, on a thread that is running
+ * inside the evaluation loop; setting it again does no harm. Not in a handler. */
 typedef bool spprof_generated_code(uintptr_t pc);
 SPPROF_API void spprof_set_generated_code(spprof_generated_code *is_generated);
 

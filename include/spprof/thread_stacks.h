@@ -63,7 +63,7 @@ typedef struct spprof_thread_stack {
     uint32_t thread_id;            /* the kernel's */
     char state;                    /* the kernel's letter (R, S, D, …) before the thread was asked; 0: it has ended */
     char name[16];                 /* the kernel's, terminated */
-    char waits_in[48];             /* the kernel function it was sleeping in, terminated; "": none, or unreported */
+    char waits_in[48];             /* the kernel function it was sleeping in, terminated; "" if none or not reported */
     spprof_thread_absence absence; /* unless SPPROF_THREAD_PRESENT, `stack` is empty */
     spprof_stack stack;            /* valid until spprof_thread_stacks_give_back */
 } spprof_thread_stack;

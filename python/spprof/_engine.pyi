@@ -57,7 +57,7 @@ class Stats(TypedDict):
     peak_bytes: int  # in 1/BYTES_ONE
     window_peak_bytes: int  # like peak_bytes, but since reset_peak()
     live_samples_max: int
-    thinned_samples: int  # dropped because the live table was full: others stand for them; counted as freed
+    thinned_samples: int  # dropped because the live table was full: other samples represent them; counted as freed
     lost_bytes: int  # in 1/BYTES_ONE: weight of the samples that found the live table full even so
     thinned_rate: int  # minimum of the mean bytes between samples since the last thinning; 0: never thinned
     thinnings: int
@@ -382,7 +382,7 @@ def server_is_wanted(id: int) -> bool:
     """Return whether a client is waiting for the answer. When it stops waiting, the background's work is called."""
 
 def server_answer(id: int, status: int, content_type: str, file_name: str, fields: str, body: bytes) -> bool:
-    """Answer the request; If ``file_name`` is "", a browser shows the answer. ``fields``: header lines, each followed
+    """Answer the request. If ``file_name`` is "", a browser shows the answer. ``fields``: header lines, each followed
     by CR LF. False: there is not enough memory, or no such request.
     """
 
@@ -409,7 +409,7 @@ def background_refusal_follow(follows: bool) -> None:
     """
 
 def background_refusal_came() -> bool:
-    """Return whether an allocation has failed since then."""
+    """Return whether an allocation has failed since ``background_refusal_follow`` was last called."""
 
 def family_open(mark: int) -> bool:
     """Create the memory that processes share, unless this process already has some. ``mark``: 64 random bits that

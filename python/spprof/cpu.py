@@ -12,7 +12,7 @@
 
 Each thread has a timer on its own CPU clock. The timer samples the thread's stack each time the thread has used
 ``interval_ms``; a sample's weight is the time that the thread has used since its previous sample. One profiler serves
-the whole process and all its threads: these functions may be called from any thread. It may run beside the heap
+the whole process and all its threads: these functions may be called from any thread. It may run alongside the heap
 profiler (``spprof.memprof``).
 
 Importing this package loads everything that it will ever need into memory (``spprof.on_demand``). Nothing is read

@@ -4,8 +4,8 @@
     first use     ─► module("spprof.heap.snapshot").take ─► runs it, and what it imports, from that memory
 
 Starting a profiler needs little of the package. Reading a profile needs the rest, which takes several times as long to
-run as to load. A kept module needs no file, descriptor, folder or finder any more: the program may have changed its
-root directory, or this package may have been replaced on disk. Kept modules import each other, and the modules in
+run as to load. A deferred module no longer needs a file, descriptor, folder or finder: the program may have changed its
+root directory, or this package may have been replaced on disk. Deferred modules import each other, and the modules in
 STANDARD, from here, whatever ``sys.modules`` and ``sys.path`` contain.
 
 Fork: a fork waits until other threads have finished running modules for the first time. Signals: a handler that needs
@@ -53,7 +53,7 @@ ROOMS = {
     "serve": "background record series trigger_conditions trigger_files triggers",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }
-"""The kept modules, by folder. Modules that read files are left out, since they need the file system anyway."""
+"""The deferred modules, by folder. Modules that read files are left out, since they need the file system anyway."""
 
 SCRIPTS = "inflate.js data.js numbers.js tree.js sites.js graph.js words.js table.js timeline.js page.js".split()
 STYLES = ["report.css", "timeline.css"]
@@ -61,12 +61,12 @@ ASSETS = ["page.html", *STYLES, *SCRIPTS]
 """The files of the HTML page. The scripts are in the order in which they are joined: each may use those before it."""
 
 STANDARD: dict[str, ModuleType] = {"os": os, "os.path": os.path, "stat": stat, "sys": sys, "time": time}
-"""Modules of the standard library that kept modules import, by name. Some are represented by their C part, which is all
-that spprof uses of them: their Python part imports many other modules.
+"""Modules of the standard library that deferred modules import, by name. Some are represented by their C part, which is
+all that spprof uses of them: their Python part imports many other modules.
 """
 
 IMPORTED_NS = time.time_ns()
-"""The time at which the package was imported, in a process that watches a program."""
+"""The time at which the package was imported, in a process that is being profiled."""
 
 _package = sys.modules["spprof"]
 _folder = os.path.dirname(__file__)
@@ -228,7 +228,7 @@ def load(name: str) -> ModuleType:
 
 
 def run_all() -> None:
-    """Run every kept module now. If every allocation is sampled, running them later would sample all of their
+    """Run every deferred module now. If every allocation is sampled, running them later would sample all of their
     allocations.
     """
     for name in _kept:
@@ -270,7 +270,7 @@ _import_elsewhere = builtins.__import__
 
 
 def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> ModuleType:
-    """Handle the import statements at the top of kept modules.
+    """Handle the import statements at the top of deferred modules.
 
     Each module begins with ``from __future__ import``. From then on its functions are created with the interpreter's
     own builtins, like all others: the JIT of 3.14 fails in functions with different builtins.
@@ -295,8 +295,8 @@ _builtins = {**vars(builtins), "__import__": _import}
 
 
 def is_command() -> bool:
-    """Return whether this is the process of the command ``spprof``, which watches no program and should start fast. A
-    program that merely has that name keeps its modules when it starts a profiler.
+    """Return whether this is the process of the command ``spprof``, which does not profile a program itself and should
+    start fast. A program that merely has that name keeps its modules when it starts a profiler.
     """
     words = getattr(sys, "argv", None) or [""]
     return bool(os.path.basename(words[0]) == "spprof")

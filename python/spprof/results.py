@@ -327,7 +327,7 @@ class MemProfStats:
     marked_codes: int = 0
     """Samples whose Python frames found the code table full; they are listed as ``<code table full>``."""
     thinned_samples: int = 0
-    """Live samples that were dropped because their table was full; others stand for them. Counted as freed."""
+    """Live samples that were dropped because their table was full; other samples represent them. Counted as freed."""
     thinned_rate_bytes: int = 0
     """Minimum of the mean bytes between samples since the table of live samples became full; 0: it was never full."""
     lost_bytes: int = 0

@@ -49,8 +49,8 @@ class TopFunction(TypedDict):
     function: str
     file: str
     line: int
-    """The function's line that used the most time itself; if the function only called others, the line that used the
-    most time including calls.
+    """The function's line that used the most time excluding calls; if the function only called others, the line that
+    used the most time including calls.
     """
     own_ns: int
     """Time used by the function itself and by the native code beneath it."""

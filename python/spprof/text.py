@@ -19,7 +19,8 @@ def human_bytes(count: int) -> str:
 
 
 def size_of(text: str) -> int:
-    """Return the number of bytes that a text means, in binary units: ``"1G"``, ``"1.5GiB"``, ``"500M"``, ``"4096"``.
+    """Return the number of bytes that ``text`` denotes, in binary units: ``"1G"``, ``"1.5GiB"``, ``"500M"``,
+    ``"4096"``.
 
     ValueError: it is not a size above 0.
     """
@@ -82,8 +83,8 @@ def share_text(part: int, whole: int) -> str:
 
 
 def whole_number(text: str | None) -> int | None:
-    """Return the integer in a text from a file, digits with or without a sign. None if the text is not an integer, or
-    has more digits than any counter could have: files come from anywhere, and Python refuses to parse numbers with
+    """Return the integer in a string from a file, digits with or without a sign. None if the string is not an integer,
+    or has more digits than any counter could have: files come from anywhere, and Python refuses to parse numbers with
     thousands of digits.
     """
     if text is None or len(text) > _DIGITS_MOST:

@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Both are called on the thread that they concern. `leave`: this thread must get no further ticks; return false if a
- * tick may still arrive. `come_back`: this thread may get ticks again. */
+/* Both are called on the thread that they concern. `leave`: this thread must not get any more ticks; return false if
+ * a tick may still arrive. `come_back`: this thread may get ticks again. */
 typedef struct sp_signal_stacks_listener {
     bool (*leave)(void);
     void (*come_back)(void);

@@ -28,7 +28,8 @@ void sp_task_name(uint32_t thread_id, char name[SP_TASK_NAME_SIZE]);
 typedef struct sp_task {
     char name[SP_TASK_NAME_SIZE];
     char state;                        /* R, S, D, T, t, Z, X, … as in /proc/…/stat; 0: it has ended */
-    char waits_in[SP_TASK_PLACE_SIZE]; /* the kernel function it is sleeping in; "": it is running, or unreported */
+    char waits_in[SP_TASK_PLACE_SIZE]; /* the kernel function it is sleeping in; "" if it is running or this is not
+                                        * reported */
 } sp_task;
 
 void sp_task_look(uint32_t thread_id, sp_task *task);

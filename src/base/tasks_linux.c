@@ -103,7 +103,7 @@ static void read_file(char *text, size_t size, uint32_t thread_id, const char *n
     close_file(file);
 }
 
-/* The calling thread's own name needs no file. */
+/* The calling thread's own name can be read without opening a file. */
 void sp_task_name(uint32_t thread_id, char name[SP_TASK_NAME_SIZE]) {
     int saved_errno = errno;
     char line[SP_TASK_NAME_SIZE + 1]; /* including the newline */

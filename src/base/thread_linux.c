@@ -18,7 +18,7 @@ uint32_t sp_process_id(void) {
     return (uint32_t)getpid();
 }
 
-/* Set by the loader: the stack pointer at the program's start. */
+/* Set by the loader: the stack pointer when the program started. */
 extern void *__libc_stack_end;
 
 /* glibc keeps a thread's own data at the top of its stack, no matter who provided the stack; the main thread's data is

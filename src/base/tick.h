@@ -26,7 +26,7 @@ typedef struct sp_interrupted {
 
 typedef void sp_tick_handler(uint64_t cookie, const sp_interrupted *interrupted);
 
-/* Choose the signal, on the first call, and install `handler`, also if the program has since replaced it with its
+/* Choose the signal, on the first call, and install `handler`, even if the program has since replaced it with its
  * own. errno is saved around the handler. Return false if no signal is left. */
 bool sp_tick_install(sp_tick_handler *handler);
 
@@ -69,12 +69,12 @@ int sp_tick_create(uint32_t thread_id, sp_tick_clock clock, uint64_t cookie);
 int sp_tick_create_for_process(sp_tick_clock clock, uint32_t thread_id, uint64_t cookie);
 /* Return whether this kernel chooses the running thread. */
 bool sp_tick_comes_to_running_thread(void);
-/* Set when the timer first expires and how often. Return false if the kernel refuses. */
+/* Set when the timer first expires and at what interval it then repeats. Return false if the kernel refuses. */
 bool sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns);
 /* Delete a timer. If the kernel does not delete it, it is disarmed. */
 void sp_tick_delete(int timer);
 
-/* Send the same signal without a timer. Return false if the thread has ended, or the kernel queues no further
+/* Send the same signal without a timer. Return false if the thread has ended, or the kernel does not queue any more
  * signals. */
 bool sp_tick_send(uint32_t thread_id, uint64_t cookie);
 

@@ -6,7 +6,7 @@
  * not zero, the second one, from an independent hash, decides whether the table's lock is worth taking. A counter that
  * reaches 255 stays there until the filter is rebuilt.
  *
- * Memory:  header and counters are one mapping, replaced when the filter grows and never unmapped.
+ * Memory:  header and counters share one mapping, replaced when the filter grows and never unmapped.
  * Threads: counters are written under the lock of their shard and read by any thread.
  * Full:    sp_filter_create returns NULL; a filter that could not grow only says "maybe" more often.
  */

@@ -61,7 +61,7 @@ void sp_late_free(const void *address, sp_is_allocated *is_allocated) {
     const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
     if (!sp_filter_holds(filter, (uintptr_t)address)) return;
     int saved_errno = errno;
-    uint64_t last_serial = atomic_load(&sp_the_profiler.counters.last_serial); /* before the question */
+    uint64_t last_serial = atomic_load(&sp_the_profiler.counters.last_serial); /* before the query */
     if (is_allocated(address)) {
         errno = saved_errno;
         return;

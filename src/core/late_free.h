@@ -3,10 +3,10 @@
  *   thread A: realloc moves P ── P is free ───────────────────────────► report: late free of P
  *   thread B:                       └► malloc returns P ► sample 2 at P      └─ must not end sample 2
  *
- * The sample at a reported address is old exactly if the allocator says that the address is free now. If another
- * thread receives the address after that answer, its sample has a later serial than any drawn before the question, and
- * stays. If the address is in use, the sample there is the new block's, or the new block's own report is under way and
- * ends the old sample: a hook that reports late frees therefore calls spprof_forget for each address it sees allocated.
+ * The sample at a reported address is old exactly if the allocator says that the address is free now. If another thread
+ * receives the address after that answer, its sample has a later serial than any drawn before the query, and stays. If
+ * the address is in use, the sample there is the new block's, or the new block's own report is under way and ends the
+ * old sample: a hook that reports late frees therefore calls spprof_forget for each address it sees allocated.
  *
  * Memory:  a static list of SP_LATE_FREES_MAX addresses.
  * Threads: any. The list is lock-free.

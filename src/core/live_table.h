@@ -38,7 +38,7 @@ typedef struct sp_live_shard {
 typedef struct sp_live_table {
     sp_live_shard shards[SP_SHARDS];
     const spprof_filter **filter; /* the filter that frees read; written while all shard locks are held */
-    bool closed;                  /* accessed while all shard locks are held: no further filter is published */
+    bool closed;                  /* accessed while all shard locks are held: no other filter is published */
     _Atomic size_t count;
     size_t max;
 } sp_live_table;

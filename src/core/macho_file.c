@@ -10,7 +10,7 @@
 #define MAGIC_UNIVERSAL 0xCAFEBABE    /* big-endian, with 32-bit offsets */
 #define MAGIC_UNIVERSAL_64 0xCAFEBABF /* the same with 64-bit ones */
 #define SLICES_MAX 64
-#define COMMANDS_MAX (1 << 20) /* bytes; libraries have some thousands */
+#define COMMANDS_MAX (1 << 20) /* bytes; libraries have a few thousand */
 
 typedef struct macho_header {
     uint32_t magic, machine, submachine, type, command_count, commands_size, flags, reserved;
@@ -122,7 +122,7 @@ static uint32_t big_endian(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Fill in where this machine's slices begin. Return how many there are; a plain object is one slice. */
+/* Fill in where this machine's slices begin. Return how many there are; a plain object counts as one slice. */
 static size_t find_slices(const sp_file *file, uint64_t *offsets) {
     uint8_t head[8], entry[32];
     if (!sp_file_read(file, 0, head, sizeof head)) return 0;

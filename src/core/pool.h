@@ -8,7 +8,7 @@
  * calling the original. The address then belongs to the pool, and no lower hook receives it before another such realloc
  * of this thread has overwritten the mark. (The exception: the block's arena is unmapped, malloc gets the same memory
  * and returns a block at that very address, and this thread reallocates it to a small size, with no small realloc in
- * the pool in between. Then one decision about a small block is missed.)
+ * the pool in between. Then the sample decision for one small block is missed.)
  *
  * Threads: each has its own words (spprof_thread).
  * Signals: if a handler reallocates between the hook and the lower hook, it overwrites the mark, and the realloc is

@@ -53,7 +53,7 @@ typedef struct sp_profiler {
     _Atomic uint64_t plan;                     /* sp_plan_pack; written under `lifecycle`; the budget also writes its
                                                 * rate */
     _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
-    _Atomic(spprof_tick_walker *) tick_walker; /* NULL likewise; for an interrupted thread */
+    _Atomic(spprof_tick_walker *) tick_walker; /* for an interrupted thread; may also be NULL */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched or needs patching */
     _Atomic(sp_waker *) waker;                 /* NULL: nothing sleeps */
     _Atomic(spprof_refusal *) refusal;         /* NULL: no function has been set */

@@ -46,7 +46,7 @@ int64_t sp_plan_gate(sp_plan plan);
  * lock. */
 void sp_sampler_seed(uint64_t seed);
 
-/* Make the sample decision about `size` bytes that have already been counted down. Return true for a sample at the
+/* Make the sample decision for `size` bytes that have already been counted down. Return true for a sample at the
  * thread's `drawn_rate`; the caller then draws a new countdown. If this returns false, it has drawn a new countdown
  * where one was due. */
 bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size);

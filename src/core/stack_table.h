@@ -41,8 +41,8 @@ typedef struct sp_eviction {
     sp_stack_sums folded_after;
     _Atomic uint64_t evicted;        /* how many have left */
     uint32_t needed;                 /* windows whose peaks have kept a record since one last left */
-    uint32_t in_vain;                /* slots examined since then */
-    uint64_t given_up[SPPROF_PEAKS]; /* number of the peak that keeps no record: its records would fill the table */
+    uint32_t in_vain;                /* slots examined since one last left */
+    uint64_t given_up[SPPROF_PEAKS]; /* number of the peak for which no records are kept: they would fill the table */
 } sp_eviction;
 
 typedef struct sp_stack_table {

@@ -20,8 +20,8 @@
 #define SP_THINNED_RATE_MAX (UINT32_C(1) << 31)
 
 /* Decide whether a counted sample stays when its rate grows to `rate`. If this returns true, it has updated the
- * sample's rate, its stack's sums and the counters. If false, the sums and counters record that the sample was given
- * up, and its stack is released. */
+ * sample's rate, its stack's sums and the counters. If false, the sums and counters record that the sample was
+ * dropped, and its stack is released. */
 bool sp_thinning_keeps(spprof_sample *sample, uint32_t rate);
 
 /* If three quarters of the table are empty, halve the minimum rate for new samples. Return true if it was changed. */

@@ -52,8 +52,8 @@ static uint64_t clock_of_self(void) {
     return cpu->plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
 }
 
-/* Call this after the calling thread was added, since that thread may have to be left out, and before the others get
- * their timers, of which the kernel may not grant enough. */
+/* Call this after the calling thread has been added, because it may have to be left out, and before the other
+ * threads get their timers, because the kernel may not grant all of them. */
 static void begin_finder(void) {
     if (!sp_finder_begin()) sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
 }

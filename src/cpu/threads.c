@@ -169,7 +169,7 @@ static bool is_unfit(uint32_t thread_id) {
     return true;
 }
 
-/* Set whether a live slot's thread must get no tick. */
+/* Set whether the thread of a live slot is exempt from ticks. */
 static void set_unfit(sp_thread_slot *slot, bool unfit) {
     if (slot->unfit != unfit) table.unfit_count += unfit ? 1 : (uint32_t)-1;
     slot->unfit = unfit;

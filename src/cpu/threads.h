@@ -71,8 +71,8 @@ bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns, bool young);
 void sp_threads_leave_out_self(uint64_t covered_ns, spprof_cpu_drop_reason reason);
 void sp_threads_take_in_self(uint64_t covered_ns);
 
-/* sp_threads_any_unfit returns whether any live thread must get no tick. sp_threads_fit_one returns a thread that
- * may get one, preferably the program's first; 0 if there is none. */
+/* sp_threads_any_unfit returns whether any live thread is exempt from ticks. sp_threads_fit_one returns a thread
+ * that may get one, preferably the program's first; 0 if there is none. */
 bool sp_threads_any_unfit(void);
 uint32_t sp_threads_fit_one(void);
 

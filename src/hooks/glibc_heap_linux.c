@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define PAGE ((uintptr_t)sp_memory_page_bytes())
-#define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* alignment of the heaps of further arenas: 64 MiB, or 4 huge pages */
+#define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* alignment of heaps in additional arenas: 64 MiB, or 4 huge pages */
 #define HEAP_MAX ((uintptr_t)64 << 30)      /* enough for the largest supported huge pages */
 #define HEADER ((uintptr_t)16)              /* of a chunk: the previous chunk's size, if that is free, and its own */
 #define SMALLEST ((uintptr_t)32)

@@ -46,7 +46,7 @@ static _Atomic bool loader_may_be_locked; /* true in a forked child that has not
 static _Atomic size_t patched_slots;
 static bool patches_calls;            /* if false, only slots of the loader's functions are patched */
 static uint64_t seen_adds, seen_subs; /* the loader's counters at the last complete scan */
-static size_t seen_objects;           /* objects at the head of the loader's list that need no further scan */
+static size_t seen_objects;           /* objects at the head of the loader's list that need not be scanned again */
 static uintptr_t program_plt_start, program_plt_end;
 static const char *uncovered[UNCOVERED_MAX];
 static _Atomic size_t uncovered_count;
@@ -130,7 +130,7 @@ static void store_hook(scan *scan, const sp_elf_object *object, const hooked_fun
         note_uncovered(object);
 }
 
-/* A slot in `data` is a pointer with an initial value; the object may have changed it since. */
+/* A slot in `data` is a pointer with an initial value; the object may have changed it after it was loaded. */
 static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_function *function, uint32_t type,
                        uintptr_t *slot) {
     bool is_jump_slot = type == SP_RELOCATION_JUMP_SLOT, is_data = type == SP_RELOCATION_ABSOLUTE;

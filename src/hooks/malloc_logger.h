@@ -8,8 +8,8 @@
  * when it failed: then the result is 0 and the old block is unchanged. A block that a zone allocated without the
  * logger, by a direct call, is not seen. It ends an older sample at its address when it is freed through malloc.
  *
- * All of this is plain C: the variable and the question about an address are arguments, so that it runs wherever its
- * tests do.
+ * All of this is plain C: the variable and the function that queries an address are arguments, so that it runs wherever
+ * its tests do.
  *
  * Memory:  static.
  * Threads: the logger runs on any thread, outside malloc's locks. Install and remove under a lock of the caller's.
@@ -33,8 +33,8 @@
 typedef void sp_malloc_logger(uint32_t type, uintptr_t zone, uintptr_t second, uintptr_t third, uintptr_t result,
                               uint32_t frames_to_skip);
 
-/* Set malloc's variable to our logger, which passes each report on to the logger that was there before. Return false if
- * another logger has been put on top of ours meanwhile. Ours is then called if that one passes reports on. */
+/* Set malloc's variable to our logger, which passes each report on to the logger that was there before. Return false
+ * if another logger has been put on top of ours in the meantime. Ours is then called if that one passes reports on. */
 bool sp_malloc_logger_install(sp_malloc_logger **variable, sp_is_allocated *is_allocated);
 
 /* Set the variable back to what it was before ours. Return false if another logger is on top of ours: the variable is

@@ -48,7 +48,7 @@ typedef struct definition_search {
     bool came_late; /* libc was loaded before this library */
 } definition_search;
 
-/* Objects come in list order. For objects loaded at start, that is the order of the global scope. */
+/* Objects come in list order. For objects loaded at startup, that is the order of the global scope. */
 static int look_for_definitions(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size;
     definition_search *search = data;

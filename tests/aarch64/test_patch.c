@@ -1,4 +1,4 @@
-/* The library loaded into a running program: slots are patched, and objects loaded later are followed. */
+/* The library loaded into a running program: slots are patched, including those of objects loaded later. */
 #include "spprof.h"
 #include "tap.h"
 

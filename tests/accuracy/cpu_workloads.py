@@ -1,6 +1,6 @@
 """Programs whose use of CPU time is known: each function measures itself with its thread's clock.
 
-python tests/accuracy/cpu_workloads.py KIND CPU_SECONDS INTERVAL_MS     prints the truth and what a profile reports
+python tests/accuracy/cpu_workloads.py KIND CPU_SECONDS INTERVAL_MS    prints the true values and what a profile reports
 
 The next function and the length of its burst are random. Most bursts are longer than the time between two samples, so
 only the samples at their ends may be attributed to the wrong function.

@@ -6,7 +6,7 @@
  *   after=N     runs afterwards
  *   held=N      stacks that keep a live block once the table is filled; if the table cannot hold that many, no stack in
  *               it can be evicted
- *   filling=N   further stacks that are entered and freed again during the filling
+ *   filling=N   other stacks that are entered and freed again during the filling
  *   rate=N      mean bytes between samples
  *   seed=N      seed of the first run; each run has its own
  *

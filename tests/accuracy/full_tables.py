@@ -79,7 +79,7 @@ class Run(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """The results of many runs: how often the interval contained the truth, and the mean error in standard errors."""
+    """Results of many runs: how often the interval contained the true value, and the mean error in standard errors."""
 
     runs: int
     coverage: float

@@ -16,7 +16,7 @@ void ledger_fail(const char *what) {
 #define LINE 2
 #define MAIN 3
 #define LEVELS 28        /* levels of the recursion; each makes one of two calls */
-#define DEPTHS 24        /* further levels, the same for all chains of one depth, so that records differ in size */
+#define DEPTHS 24        /* other levels, the same for all chains of one depth, so that records differ in size */
 #define ODD 0x9E3779B1ul /* chains with neighbouring numbers differ from the leaf on, not only near the root */
 
 static _Thread_local uint64_t current_chain;

@@ -1,10 +1,11 @@
-"""Programs with a known peak, run many times: how often does each site's 95 % interval at the peak contain the truth?
+"""Programs with a known peak, run many times: how often does each site's 95 % interval at the peak contain the true
+value?
 
 python tests/accuracy/peak_programs.py PROGRAM RUNS FIRST_SEED      prints what ``judge`` returns for each site, as JSON
 
 The programs differ in the shape of their heap: one summit, a plateau where blocks come and go, teeth, two equal
-summits. Each program frees everything that it allocates. The truth is the memory that the same process holds at the
-peak when every allocation is sampled.
+summits. Each program frees everything that it allocates. The true value is the memory that the same process holds at
+the peak when every allocation is sampled.
 """
 
 from __future__ import annotations
@@ -299,7 +300,7 @@ class Found(NamedTuple):
 
 
 def judge(truths: list[int], found: list[Found]) -> dict[str, Any]:
-    """Compare one site's estimates with the truth. ``truths`` is indexed by the noted point in time."""
+    """Compare one site's estimates with the true values. ``truths`` is indexed by the noted point in time."""
     truth = [truths[one.moment] for one in found]
     ends = [one.sums.interval() or (0, 0) for one in found]
     errors = [one.sums.value - of for one, of in zip(found, truth)]

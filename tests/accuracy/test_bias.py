@@ -1,4 +1,4 @@
-"""Estimates are unbiased: the mean over seeded runs is within 4 standard errors of the truth, each at most 0.25 %.
+"""Estimates are unbiased: the mean over seeded runs is within 4 standard errors of the true value, each at most 0.25 %.
 
 The standard error is computed from the sizes, not from the runs: a block of s bytes sampled with p = 1 - exp(-s/R) adds
 s² (1-p)/p to the variance of the bytes and (1-p)/p to that of the objects. Seeds are fixed, so a test that passes once

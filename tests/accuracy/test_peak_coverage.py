@@ -1,9 +1,9 @@
 """The 95 % interval of a site at the peak has the stated coverage, whatever the shape of the heap's curve.
 
 The programs are those of ``peak_programs.py``. Sites with at least 20 expected samples are judged, one by one and all
-together. The truth is the memory that was live at the time that was recorded as the peak. Seeds are fixed, but threads
-and the interpreter's own blocks make the outcome vary. A share of 0.93 is less than 0.8 in 200 runs with a probability
-of 10⁻⁹. The share over about 5,000 runs differs from 0.96 by 0.03 with a probability below 10⁻¹².
+together. The true value is the memory that was live at the time that was recorded as the peak. Seeds are fixed, but
+threads and the interpreter's own blocks make the outcome vary. A share of 0.93 is less than 0.8 in 200 runs with a
+probability of 10⁻⁹. The share over about 5,000 runs differs from 0.96 by 0.03 with a probability below 10⁻¹².
 
     python tests/accuracy/test_peak_coverage.py [PROGRAM...]   1,000 runs each; if all: into tests/nightly/PEAKS.md
 """
@@ -22,7 +22,7 @@ from typing import Any
 import peak_programs
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library: it has a venv.py
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # last, because of its venv.py
 import markdown_tables
 
 PROGRAMS_FILE = Path(peak_programs.__file__)
@@ -79,7 +79,7 @@ def test_all_intervals_together_hold_it_in_95_percent(told: dict[str, list[dict[
 
 
 def test_what_is_never_replaced_does_not_lean(told: dict[str, list[dict[str, Any]]]) -> None:
-    """Blocks that are never replaced are not biased at a plateau, where 250 blocks come and go next to 120 that stay.
+    """Blocks that are never replaced are not biased at a plateau, where 250 blocks come and go alongside 120 that stay.
     The standard errors over 200 runs are 0.01 and 0.012.
     """
     stay, come_and_go = sites(told["cache"])

@@ -14,7 +14,7 @@
  *                 except blocks during which a restart happened
  *
  * One line per run, integers, estimates in the engine's fixed point:
- *   allocated bytes, objects, kept bytes, objects (the truth), the same four as estimated, samples, live samples,
+ *   allocated bytes, objects, kept bytes, objects (true values), the same four as estimated, samples, live samples,
  *   bytes seen in live samples, blocks left out (switches only), variance, skewness of everything allocated
  *
  * All threads do the same work, so no sum depends on which thread gets which position in the seeded sequence: without

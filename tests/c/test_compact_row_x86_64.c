@@ -55,7 +55,7 @@ TEST(test_a_frame_of_immediate_size) {
     assert_int_equal(saved_count(), 2);
 }
 
-/* The size is the operand of `sub rsp, 0x11170`, the last four bytes from the function's fourth on. */
+/* The size is the operand of `sub rsp, 0x11170`: the four bytes at offset 4 of the function. */
 TEST(test_a_frame_whose_size_is_in_the_code) {
     memcpy(code + 16, "\x53\x48\x81\xEC\x70\x11\x01\x00", 8);
     assert_int_equal(decode(0x03044400), SP_COMPACT_ROW);
@@ -67,7 +67,7 @@ TEST(test_a_frame_whose_size_is_in_the_code) {
     assert_int_equal(decode(0x032D4400), SP_COMPACT_NONE); /* its last byte is */
 }
 
-/* As the compiler encodes it: each register's number among those that are left, in a mixed radix. */
+/* Encode it like the compiler: each register's number among the remaining ones, in a mixed radix. */
 static uint32_t encode(const unsigned *order, unsigned count) {
     uint32_t permutation = 0;
     for (unsigned i = 0; i < count && i < 5; i++) {

@@ -1,5 +1,7 @@
-/* Tables of compact unwind descriptions: drawn ones against the list they were made from, and tables that lie. What an
- * encoding means is tested for each architecture, test_compact_row_….c; real files: tests/python. */
+/* Tables of compact unwind descriptions: random ones compared with the list they were made from, and tables with false
+ * contents. The meaning of encodings is tested for each architecture in test_compact_row_….c; real files are tested in
+ * tests/python.
+ */
 #include "compact_unwind.h"
 #include "support.h"
 

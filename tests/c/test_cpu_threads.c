@@ -189,8 +189,8 @@ static double uniform(uint64_t *random) {
     return (double)((next_random(random) >> 11) + 1) * 0x1p-53;
 }
 
-/* A simulated program that ran one thread after another, and the time that is reported for it. The kernel looks at
- * each thread at a random phase. */
+/* A simulated program that ran one thread after another, and the time reported for it. The kernel looks at each
+ * thread at a random phase. */
 typedef struct machine {
     uint64_t random, process_ns, next_point_ns, pool;
     double told[2]; /* reported for the first half of each thread's life, and for the second */

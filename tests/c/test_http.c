@@ -1,4 +1,4 @@
-/* Parsing requests, building answers, and the table of questions for Python. */
+/* Parsing requests, building answers, and the table of requests for Python. */
 #include "http.h"
 #include "questions.h"
 #include "support.h"

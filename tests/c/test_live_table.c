@@ -80,7 +80,7 @@ static int compare_addresses(const void *one, const void *other) {
 }
 
 /* Check that the table lists the same entries as the model, each once, and that its filter lets none of their frees
- * pass. */
+ * through. */
 static void assert_agreement(void) {
     assert_int_equal(sp_live_table_count(&table), pool.listed);
     assert_int_equal(sp_live_table_copy(&table, copied, POOL_MAX), pool.listed);
@@ -321,7 +321,7 @@ TEST(test_a_counter_sticks_at_255_until_the_filter_grows) {
     assert_filter_is_a_recount();
 }
 
-/* ---- Shortage ---- */
+/* ---- Memory shortages ---- */
 
 TEST(test_max_is_reached_exactly) {
     create(100);

@@ -1,4 +1,6 @@
-/* Functions of Mach-O files: images built here, universal ones, and files that lie. Real files: tests/python. */
+/* Functions of Mach-O files: images built here, universal ones, and files with false contents. Real files are tested in
+ * tests/python.
+ */
 #include "macho_file.h"
 #include "macho_machine.h"
 #include "support.h"

@@ -2,7 +2,7 @@
  * are only names.
  *
  *   worker ─► model of malloc ─► its variable ─► our logger ─► a logger that was there before
- *                 └─ blocks[]: what is allocated, the truth with which live samples are compared
+ *                 └─ blocks[]: what is allocated, which live samples are compared with
  */
 #include "fake_hook.h"
 #include "late_free.h"
@@ -32,11 +32,11 @@ typedef struct block {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static block blocks[BLOCKS];           /* under lock */
-static uintptr_t unused[BLOCKS];       /* under lock: a stack, so that addresses return soon */
+static uintptr_t unused[BLOCKS];       /* under lock: a stack, so that addresses are reused soon */
 static size_t unused_count;            /* under lock */
 static sp_malloc_logger *the_variable; /* libmalloc's malloc_logger */
 static _Atomic uint64_t reports, reports_before_ours, moved_to_another;
-static __thread bool outside = true; /* of the engine: what this thread allocates is sampled */
+static __thread bool outside = true; /* outside the engine: this thread's allocations are sampled */
 
 static void create_malloc(void) {
     unused_count = 0;
@@ -142,7 +142,7 @@ static uintptr_t model_realloc(uintptr_t old, size_t size, way way) {
 static __thread unsigned reports_here;
 static __thread bool inside_previous;
 
-/* It allocates, as a logger may that takes stacks: malloc reports to it again. */
+/* It allocates, as a logger that takes stacks may do, so malloc reports to it again. */
 static void previous_logger(uint32_t type, uintptr_t zone, uintptr_t second, uintptr_t third, uintptr_t result,
                             uint32_t frames_to_skip) {
     (void)second, (void)third, (void)result;
@@ -343,7 +343,7 @@ TEST(test_a_realloc_of_nothing_is_an_allocation) {
     assert_live(1, 70);
 }
 
-/* The trap of a report that comes too late: the second thread has the address already. */
+/* A report that comes too late: the second thread already has the address. */
 TEST(test_a_late_free_does_not_end_the_sample_of_the_next_block) {
     install(in_use);
     start(0);
@@ -387,7 +387,7 @@ TEST(test_a_block_that_moved_is_no_longer_live) {
     assert_int_equal(live_sample(2).size, 500);
 }
 
-/* Between the question and the removal another thread gets the address. */
+/* Between the query and the removal, another thread gets the address. */
 static bool not_in_use_yet(const void *address) {
     (void)address;
     log_malloc(1, 30);
@@ -407,7 +407,7 @@ static void resumed_malloc(unsigned index, void *argument) {
     log_malloc(1, 30);
 }
 
-/* The same where the thread that moved the block is inside the engine, and its free waits on a list. */
+/* The same, but the thread that moved the block is inside the engine, so its free waits on a list. */
 TEST(test_a_free_on_the_list_does_not_end_a_newer_sample) {
     install(not_in_use);
     start(0);
@@ -434,7 +434,7 @@ TEST(test_a_full_list_of_late_frees_is_counted) {
     assert_dropped(SPPROF_DROP_PENDING_FREES_FULL, 1);
 }
 
-/* The trap of a realloc that failed: it is reported like one that succeeded. */
+/* A realloc that failed is reported like one that succeeded. */
 TEST(test_a_realloc_that_failed_ends_nothing) {
     install(not_in_use);
     start(0);
@@ -538,13 +538,13 @@ TEST(test_a_logger_on_top_of_ours_stays) {
     the_variable = above_ours;
     assert_false(sp_malloc_logger_remove(&the_variable));
     assert_true(the_variable == above_ours);
-    assert_false(sp_malloc_logger_install(&the_variable, in_use)); /* not in a circle */
+    assert_false(sp_malloc_logger_install(&the_variable, in_use)); /* otherwise they would loop forever */
     start(0);
     log_malloc(1, 10);
     assert_int_equal(calls_above, 1);
     assert_int_equal(calls_below, 1);
     assert_live(1, 10);
-    the_variable = ours; /* it left */
+    the_variable = ours; /* the other logger was removed */
     assert_true(sp_malloc_logger_remove(&the_variable));
     assert_true(the_variable == below_ours);
 }

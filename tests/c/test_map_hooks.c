@@ -279,7 +279,7 @@ TEST(test_what_grows_is_made_anew) {
 TEST(test_what_is_moved_keeps_its_parts) {
     start(0);
     char *from = reserve(8), *to = reserve(8);
-    map_at(from + 4 * PAGE, 4); /* the kernel joins the two */
+    map_at(from + 4 * PAGE, 4); /* the kernel merges the two */
     listed before, after;
     list(&before);
     strcpy(from + 4 * PAGE, "content");
@@ -412,10 +412,10 @@ TEST(test_after_a_shutdown_everything_passes_by) {
     assert_int_equal(stats().ranges, 1);
 }
 
-/* ---- The sample rule ---- */
+/* ---- The sampling rule ---- */
 
-/* p = 1 − exp(−64 KiB / 512 KiB) = 0.1175. The count over 4,000 draws has a standard deviation of 20; a deviation of
- * seven times that occurs once in 10¹¹. */
+/* p = 1 − exp(−64 KiB / 512 KiB) = 0.1175. The count over 4,000 draws has a standard deviation of 20; a deviation
+ * seven times as large occurs once in 10¹¹ runs. */
 TEST(test_small_mappings_are_sampled_and_large_ones_all_listed) {
     enum { CALLS = 4000 };
     start(512 * 1024);

@@ -237,7 +237,7 @@ TEST(test_frames_say_which_generation_of_their_place_they_belong_to) {
     ASSERT_MERGED(REUSED(1) | generation, REUSED(10) | generation, REUSED(0), USER(1));
 }
 
-/* ---- Shortage ---- */
+/* ---- Memory shortages ---- */
 
 TEST(test_what_does_not_fit_is_left_out_at_the_root) {
     NATIVE(OWN(0), USER(0), EVAL(0), USER(1));

@@ -271,7 +271,7 @@ TEST(test_greenlet_is_known_by_the_name_of_its_library) {
     assert_false(sp_modules_switches_stacks(address_in(10)));
 }
 
-/* ---- Shortage and threads ---- */
+/* ---- Memory shortages and threads ---- */
 
 /* Return an object that is too small to be searched for a build id. */
 static sp_object small_object(uintptr_t n) {

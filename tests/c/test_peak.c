@@ -387,7 +387,7 @@ TEST(test_the_peak_carries_the_variance_and_the_third_moment_of_its_samples) {
     assert_true(site.live.variance == 0 && site.live.skewness == 0);
 }
 
-/* Small blocks come and go next to a large one, which has almost no variance. The rounding errors that they leave
+/* Small blocks come and go alongside a large one, which has almost no variance. The rounding errors that they leave
  * must not appear as a variance, or as a third moment from which an interval would be computed. */
 TEST(test_a_large_block_that_is_left_has_no_variance) {
     start_with("512", 1000);

@@ -1,4 +1,4 @@
-/* The malloc family as seen by a program that runs under LD_PRELOAD=libspprof_alloc.so. This program itself is run that
+/* The malloc family as seen by a program running under LD_PRELOAD=libspprof_alloc.so. This program itself is run that
  * way.
  */
 #include "spprof.h"

@@ -157,7 +157,7 @@ TEST(test_a_full_table_refuses_and_changes_nothing) {
     check(model);
 }
 
-/* Splitting is not refused for exceeding the maximum. If no block is free, changes that only shorten ranges still
+/* A split is allowed even if it exceeds the maximum. If no block is free, changes that only shorten ranges still
  * work. */
 TEST(test_what_takes_away_goes_on_where_there_are_no_blocks) {
     model *model = create(32, 7);

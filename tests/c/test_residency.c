@@ -25,8 +25,8 @@ static size_t page_size(void) {
     return (size_t)getpagesize();
 }
 
-/* Map memory apart from other mappings. Otherwise the kernel could join it with one, which would change what smaps
- * reports. */
+/* Map memory apart from other mappings. Otherwise the kernel could merge it with one of them, which would change
+ * what smaps reports. */
 static char *map_apart(size_t bytes, int flags, int file) {
     char *around = mmap(NULL, bytes + 2 * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(around != MAP_FAILED);

@@ -139,7 +139,7 @@ TEST(test_in_a_child_all_rooms_are_free) {
     sp_scratch_give(other);
 }
 
-/* ---- Shortage ---- */
+/* ---- Memory shortages ---- */
 
 TEST(test_without_memory_there_is_no_room_and_later_there_is) {
     uint64_t limit = sp_options.engine_bytes_max;

@@ -223,7 +223,7 @@ TEST(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_is_depth_limited) {
         for (size_t j = 0; j < kept; j++)
             assert_true(stack.frames[j] == (UINT64_C(1) << 63 | (uint64_t)j << 32 | 2 * j));
     }
-    assert_int_equal(stats().unique_stacks, 5); /* the depth-limited stack and the complete one are two stacks */
+    assert_int_equal(stats().unique_stacks, 5); /* the depth-limited stack and the complete one count as two stacks */
     spprof_stack none;
     assert_false(spprof_stack_get(0, &none));
     assert_false(spprof_stack_get(6, &none));

@@ -373,7 +373,7 @@ TEST(test_who_does_not_wait_is_told_that_nobody_has_answered_and_later_all_is_ri
     begin(&computing, compute);
     for (int i = 0; i < 10000; i++) {
         spprof_thread_absence absence = absence_within(&computing, 1);
-        bool in_handler = absence == SPPROF_THREAD_BLOCKED; /* it is still answering the earlier question */
+        bool in_handler = absence == SPPROF_THREAD_BLOCKED; /* it is still answering the earlier request */
         assert_true(absence == SPPROF_THREAD_LATE || absence == SPPROF_THREAD_PRESENT || in_handler);
     }
     assert_int_equal(absence_of(&computing), SPPROF_THREAD_PRESENT);

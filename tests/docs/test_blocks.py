@@ -32,7 +32,7 @@ PREAMBLES = {
     "trigger = spprof.trigger(": "import spprof\nspprof.memprof.start()\ndef serve(): pass\n",
     "spprof top 4711 ": "spprof run --listen service.py >/dev/null 2>&1 & sleep 1\n",
 }
-"""Code that a block presupposes, keyed by a text in the block."""
+"""Code that a block presupposes, keyed by a string in the block."""
 
 GIVEN = {
     "script.py": "held = [bytes(1000) for _ in range(20_000)]\nsum(range(10_000_000))\n",
@@ -44,7 +44,7 @@ NOT_RUN = 21
 """The number of blocks marked as not run. Update it when you add such a mark."""
 
 TYPES = (spprof.memprof, spprof, spprof.http, spprof.memprof.HeapSnapshot, spprof.Profile)
-"""Objects that contain the functions of docs/contracts/python-api.md."""
+"""Objects that contain the functions documented in docs/contracts/python-api.md."""
 
 
 def all_blocks() -> list[Block]:

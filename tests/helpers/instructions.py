@@ -67,7 +67,7 @@ def compile_shared(source: Path, output: Path, *options: str) -> Path:
 
 
 class Variant(NamedTuple):
-    """One configuration of the allocators to count."""
+    """One allocator configuration whose instructions are counted."""
 
     name: str
     state: str

@@ -56,7 +56,7 @@ class Outcome:
     mode: str
     rss: int
     growth: int
-    """Growth since the interpreter's start, or the whole RSS for the empty program."""
+    """Growth since the interpreter started, or the whole RSS for the empty program."""
     parts: dict[str, int]
     unexplained: int
     unclaimed: list[tuple[str, int]]

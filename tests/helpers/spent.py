@@ -149,7 +149,7 @@ def drops():
 
 
 def drops_within():
-    """Return the drops. Ignore two ticks at most that found the engine busy, at the session's start and at its end."""
+    """Return the drops. Ignore at most two ticks that found the engine busy, at the start and end of the session."""
     found = {reason: count for reason, count in drops().items() if count > 0}
     if found.get("in_engine", 0) <= 2:
         found.pop("in_engine", None)

@@ -101,7 +101,7 @@ class Tables:
         self._bytes[self._header + TABLE_ENCODING] = OMITTED
 
     def row_at(self, address: int) -> tuple[Function, str]:
-        """Return the function, and its row as a text of words ``register=rule``."""
+        """Return the function, and its row as a string of words ``register=rule``."""
         start, end, text = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.create_string_buffer(1024)
         self._describe(
             self._bytes,

@@ -45,7 +45,7 @@ class Case:
     """
     ends_by: signal.Signals = signal.SIGTERM
     ends_the_leaker: bool = False
-    """True if the signal goes to the leaking process, whose end makes the others end."""
+    """True if the signal goes to the leaking process, whose termination ends the others."""
 
 
 def _pools() -> Iterator[Case]:

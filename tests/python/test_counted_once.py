@@ -1,12 +1,12 @@
-"""Everything is counted once: a 100 MB array is 100 MB, a million small objects have their true size, and a mapping of
-50 MB is one mapping, whatever other allocators and hooks are present. Mappings that an allocator makes for its blocks
-are not counted as mappings.
+"""Everything is counted once: a 100 MB array counts as 100 MB, a million small objects have their true size, and a
+mapping of 50 MB counts as one mapping, whatever other allocators and hooks are present. Mappings that an allocator
+makes for its blocks are not counted as mappings.
 
 The tests combine Python's allocator (PYTHONMALLOC), the native mode, tracemalloc started and stopped before and after
 spprof, other allocators preloaded before and after our library, and `import numpy` before or after the start. Each
 combination runs in its own process; a table of all results is printed (pytest -s shows it). With
-SPPROF_ALL_COMBINATIONS=1, which `make test` sets, all combinations run. Without it, as on the further Pythons of `make
-test-all`, every allocator runs in both native modes.
+SPPROF_ALL_COMBINATIONS=1, which `make test` sets, all combinations run. Without it, as for the other Python versions in
+`make test-all`, every allocator runs in both native modes.
 """
 
 from __future__ import annotations

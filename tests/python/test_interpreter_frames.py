@@ -42,7 +42,7 @@ from spprof.symbolize.interpreter_frames import INTERPRETER, LAUNCHER, LIBC, OTH
         ("Pctyy", "Pt"),  # a foreign thread
         ("Pcstsyye", "Pts"),  # a foreign main, in a program that embeds the interpreter
         ("Pcttyye", "Ptt"),
-        ("PcsPtsP", "PsPtsP"),  # start-up frames are omitted only behind the outermost Python frame
+        ("PcsPtsP", "PsPtsP"),  # startup frames are omitted only behind the outermost Python frame
         ("tyPyP", "tyPyP"),  # the C library calls back: qsort
         ("Pyty", "Pyt"),
         ("Pe", "Pe"),

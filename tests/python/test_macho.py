@@ -1,4 +1,4 @@
-"""Real Mach-O files in the hands of our parsers: libraries of our own, compiled by zig, and CPython's for macOS.
+"""Our parsers applied to real Mach-O files: libraries of our own, compiled by zig, and CPython's for macOS.
 
 LIEF says which symbols there are. Each function's first instructions say what its compact unwind description must be.
 """
@@ -62,7 +62,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]
     for machine, files in made.items():
         sources = [*OF_OURS, *(f"{UNWIND}/{machine}/{name}" for name in OF_ARCHITECTURE)]
         for option, file in zip(FRAMES, files):
-            # Symbols of other files of ours are looked up when they are called: never.
+            # Symbols from our other files would be looked up when they are called, which never happens.
             compile_for_macos(machine, "-shared", "-undefined", "dynamic_lookup", option, "-o", file, *sources)
     for machine, name in MACHINES.items():
         pythons = list((DEPENDENCIES / "macos-python" / name).glob("libpython*.dylib"))
@@ -75,7 +75,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("source", FOR_MACOS)
 def test_parts_for_macos_compile_there(machine: str, source: str, tmp_path: Path) -> None:
-    """The one warning that is off: Mach-O has no protected symbols, which spprof/api.h asks for."""
+    """Only one warning is off: Mach-O does not have protected symbols, which spprof/api.h requests."""
     warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-gnu-variable-sized-type-not-at-end", "-Wno-unsupported-visibility"]
     compile_for_macos(machine, *warnings, "-c", "-o", tmp_path / "object.o", source)
 
@@ -84,12 +84,12 @@ def test_parts_for_macos_compile_there(machine: str, source: str, tmp_path: Path
 
 
 def executable_sections(binary: lief.MachO.Binary) -> dict[int, lief.MachO.Section]:
-    """Those with instructions, by their number from 1 on."""
+    """Return the sections that contain instructions, keyed by their number, counted from 1."""
     return {number: one for number, one in enumerate(binary.sections, 1) if int(one.flags) & 0x80000400}
 
 
 def expected_symbols(file: Path) -> tuple[list[int], dict[int, tuple[int, set[str]]]]:
-    """Addresses to ask for, and of those in a function with a name its start and its possible names."""
+    """Return addresses to look up and, for each one in a named function, the function's start and possible names."""
     binary = lief.MachO.parse(str(file)).at(0)
     code = executable_sections(binary)
     names: dict[int, set[str]] = {}
@@ -137,7 +137,7 @@ def test_symbols_are_those_that_lief_reads(
 
 @dataclass
 class Frame:
-    """A frame as the prologue makes it, or as a description says: offsets are from the CFA."""
+    """A frame as the prologue creates it, or as a description states it. Offsets are from the CFA."""
 
     by_frame_pointer: bool
     size: int  # from the CFA's register to the CFA

@@ -192,7 +192,7 @@ def test_a_block_runs_as_printed(child: Child, name: Name, number: int):
 @pytest.mark.packaging
 @pytest.mark.nightly
 def test_the_library_is_made_and_preloaded_as_printed(tmp_path: Path):
-    """The block runs in a copy of the sources with the name that the block expects, with a script that needs the
+    """The block runs in a copy of the sources that has the name the block expects and contains a script that needs the
     library.
     """
     copy = tmp_path / "spprof"

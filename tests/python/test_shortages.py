@@ -68,7 +68,7 @@ def test_code_that_finds_no_room_loses_its_name_and_no_byte(child: Child) -> Non
 
 
 def test_a_full_table_of_live_samples_widens_the_interval(child: Child) -> None:
-    """Seven of eight blocks are given up. The estimate's own interval, at odds of one in a million, contains the true
+    """Seven of eight samples are dropped. The estimate's own interval, at odds of one in a million, contains the true
     value.
     """
     told = run(child, "held", SPPROF_LIVE_SAMPLES_MAX="200")

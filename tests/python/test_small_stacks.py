@@ -1,6 +1,7 @@
 """Threads whose stacks, or alternate signal stacks, are too small for a tick get none, and are counted.
 
-If the machine's signals fit, such threads are sampled like others. Either way, the programs end as without spprof.
+If the machine's signals fit, such threads are sampled like others. Either way, the programs end as they would without
+spprof.
 """
 
 from __future__ import annotations

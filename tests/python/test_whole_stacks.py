@@ -147,7 +147,7 @@ def test_generators_stand_where_they_are_resumed(teller: Teller) -> None:
 
 def test_generator_that_passes_throw_on_stands_above_the_one_it_passes_it_to(teller: Teller) -> None:
     """Until the inner generator has the exception, neither generator is evaluated. CPython 3.9 then knows no callers,
-    so the stack is marked as truncated and shows the program's start, since no Python frame is before that.
+    so the stack is marked as truncated and shows the program's startup frames, since no Python frame is before that.
     """
     callers = ["most", "by_throw", "extension_call()", "<module>"]
     if VERSION < (3, 10):

@@ -1,4 +1,5 @@
-"""Run CPython's own test suite without a profiler and under both at their finest: each case must have the same outcome.
+"""Run CPython's own test suite without a profiler and under both profilers at their finest settings: each case must
+have the same outcome.
 
     python tests/stress/cpython_suite.py                    every module; writes CPYTHON.md next to this file
     python tests/stress/cpython_suite.py test_os test_gc    only these; prints the differences, writes no table

@@ -1,4 +1,4 @@
-"""How the tests of a third-party suite ended, and which of them ended differently under the profilers."""
+"""How the tests of a third-party suite ended, and which of them had different outcomes under the profilers."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def read(report: Path) -> dict[str, str]:
 
 
 def changed(alone: dict[str, str], beside: dict[str, str]) -> set[str]:
-    """Return the tests that ended differently, or that are in only one of the two runs."""
+    """Return the tests whose outcomes differ, or that are in only one of the two runs."""
     return {name for name in alone.keys() | beside.keys() if alone.get(name) != beside.get(name)}

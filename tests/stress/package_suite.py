@@ -1,5 +1,5 @@
-"""Run a package's own test suite without a profiler and under both at their finest: each test must have the same
-outcome.
+"""Run a package's own test suite without a profiler and under both profilers at their finest settings: each test must
+have the same outcome.
 
 python tests/stress/package_suite.py FOLDER [SOURCE] [TESTS]
 

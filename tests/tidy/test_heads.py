@@ -36,7 +36,7 @@ def written_pages() -> dict[Path, tuple[Path, str]]:
 
 
 def pattern_of(head: ast.expr) -> str:
-    """Return a pattern for a text. Its fields, in an f-string or for ``format``, match anything."""
+    """Return a pattern for a string. Its fields, in an f-string or for ``format``, match anything."""
     if isinstance(head, ast.JoinedStr):
         return "".join(pattern_of(part) for part in head.values)
     if isinstance(head, ast.Constant) and isinstance(head.value, str):

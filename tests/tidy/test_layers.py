@@ -1,4 +1,4 @@
-"""The layers of the Python package: imports point only downwards and never form a circle.
+"""The layers of the Python package: imports point only downwards and never form a cycle.
 
 Lazy imports and those for type checkers count like all others. A module named in ``import_module`` is not seen.
 """

@@ -17,7 +17,7 @@ SOURCE = re.compile(r"\w\.(?:c|h|py|pyi|js|css|html|typed)'$")
 
 
 def is_layout(file: Path) -> bool:
-    """Return True for a memory layout of another interpreter that the build knows."""
+    """Return True if this is the memory layout of another interpreter that the build supports."""
     room = Path("src/python")
     return room in file.parents and f"'{file.relative_to(room)}'" in (ROOT / room / "meson.build").read_text()
 

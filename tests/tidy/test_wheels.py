@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ARCHITECTURES, ROOT, sources
 
-sys.path.append(str(ROOT / "tools"))  # behind the standard library: there is a venv.py, too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because the folder has a venv.py
 import dependencies
 import find_pythons
 import nightly
@@ -22,7 +22,7 @@ def text_of(name: str) -> str:
 
 
 def recipe(target: str) -> str:
-    """The lines of a rule of the Makefile, its prerequisites included."""
+    """The lines of a Makefile rule, including its prerequisites."""
     (found,) = re.findall(rf"^{target}:(.*\n(?:\t.*\n)+)", text_of("Makefile"), re.MULTILINE)
     return found
 

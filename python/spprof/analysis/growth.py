@@ -74,7 +74,7 @@ class Cohort(NamedTuple):
     """Live samples of one site that were allocated at about the same time."""
 
     born: float
-    """Time of the allocation in seconds, by the clock of ``Moment.seconds``. It may be any time after the last snapshot
+    """Time of the allocation in seconds, on the clock of ``Moment.seconds``. It may be any time after the last snapshot
     before the allocation and no later than the first one after it, but must be the same in each snapshot. For blocks
     allocated before the first snapshot, it is any time up to that snapshot, according to their age at that time.
     """
@@ -262,7 +262,7 @@ def _less(before: Cohort, after: Cohort) -> Cohort | None:
 
 
 class _Lag:
-    """An age from which blocks are old, and the snapshots at which they become so."""
+    """The age at which blocks count as old, and the snapshots at which they reach it."""
 
     def __init__(self, times: list[float], share: float, bits: float) -> None:
         begin, span, count = times[0], times[-1] - times[0], len(times)

@@ -45,7 +45,7 @@ def lines_of_file(profile: Profile) -> Iterator[str]:
 
 
 def whose(residency: Residency) -> str:
-    """Return a text with the number of files that were added up; "" for a single file."""
+    """Return text that gives the number of files that were added up; "" for a single file."""
     if residency.missing:
         return f", of {residency.measured} of {residency.measured + residency.missing} files"
     return f", of {residency.measured} files" if residency.measured > 1 else ""

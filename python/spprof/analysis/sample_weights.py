@@ -185,7 +185,7 @@ class Drawing:
         self._period = profile.period
         self._weights: dict[tuple[Label, ...], Optional[Weight]] = {}
         self._weights_of: dict[tuple[int, int, int], Weight] = {}
-        """Keyed by size, rate and resident bytes: many label sets mean the same, since threads and times differ."""
+        """Keyed by size, rate and resident bytes: many label sets are equivalent and differ only in thread and time."""
 
     def of(self, sample: Sample) -> Drawn | None:
         """Return the blocks of ``sample``; None if they cannot be recovered."""

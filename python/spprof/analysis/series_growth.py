@@ -97,7 +97,7 @@ def growth_of(series: Series, progress: Callable[[float], None] | None = None) -
 
 def growth_in(path: str, stem: str = "") -> tuple[list[SiteGrowth], str]:
     """Return, in one list, the growth of the sites of all series in the folder ``path``, or only of the series with
-    that ``stem``. Also return a text that names what was left out.
+    that ``stem``. Also return text that names what was left out.
 
     OSError: the folder cannot be read. ValueError: it has no series with two snapshots.
     """

@@ -28,7 +28,7 @@ import fcntl
 import os
 import stat
 import sys
-from _thread import allocate_lock, get_ident  # before the program may replace them
+from _thread import allocate_lock, get_ident  # before the program can replace them
 from time import monotonic
 
 from spprof import _engine, joining, on_demand
@@ -96,7 +96,7 @@ _EXEC_SECONDS = 1.0
 """Number of seconds for which ``--every`` writes no file once this process is about to become another program."""
 
 _PATIENCE_SECONDS = 30.0
-"""Maximum number of seconds by which finishing may delay the end through a signal or os._exit."""
+"""Maximum number of seconds by which finishing may delay a program that a signal or os._exit is ending."""
 
 _LAST_OF_ALL = -1_000_000
 """Priority among the finalizers of a multiprocessing worker."""

@@ -56,7 +56,7 @@ class Recording(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop sampling, unless it has already stopped. A profile that the program has started since then is the
+        """Stop sampling, unless it has already stopped. A profile that the program has started in the meantime is the
         program's own.
 
         Any exception is about output that the program requested. Sampling has stopped nevertheless.
@@ -212,7 +212,7 @@ class CpuRecording(Recording):
             return
         try:
             self._stopped = cpu.stop()  # the work that follows, mostly writing files, is our own
-        except Exception:  # saving failed at the path for which the program's own start() asked
+        except Exception:  # saving failed at the path that the program's own start() requested
             self._stopped = cpu.running()
             raise
 

@@ -35,7 +35,7 @@ _TOP = 3
 
 
 def show(lines: Iterable[str], *, flush: bool) -> None:
-    """Print the lines of a summary. The end of the program is not disturbed, whatever has happened to stderr."""
+    """Print the lines of a summary. This never disturbs the program's exit, whatever has happened to stderr."""
     for line in lines:
         say(line, flush=flush)
 
@@ -102,7 +102,7 @@ def highest_rss() -> int:
 
 
 def cpu_lines(taken: Profile, path: str, started_in: str) -> Iterator[str]:
-    """Yield the lines about what used the time, for a profile written to ``path``."""
+    """Yield the lines that say where the time went, for a profile written to ``path``."""
     yield cpu_text.headline(taken)
     profile = with_imports_folded(taken.to_pprof())
     paths = paths_of(profile)

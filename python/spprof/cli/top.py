@@ -82,7 +82,7 @@ class Moment(NamedTuple):
     state: dict[str, Any]
     profile: Profile
     clock_ns: int
-    """Time of the query, by CLOCK_MONOTONIC."""
+    """Time of the query, on CLOCK_MONOTONIC."""
     took_seconds: float
 
 

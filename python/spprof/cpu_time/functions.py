@@ -1,6 +1,6 @@
-"""The functions of a CPU profile: the time that each used itself, and the time including everything that it called.
+"""The functions of a CPU profile: the time spent in each function itself, and the time including everything it called.
 
-    stack ─► site: function, file, line ─► function, file, and its line that used the most
+    stack ─► site: function, file, line ─► function, file, and its most expensive line
 
 A function that occurs twice in a stack counts once.
 """
@@ -20,8 +20,8 @@ Function = tuple[str, str]
 
 
 def top_functions(profile: Profile) -> list[TopFunction]:
-    """Return every function. They are sorted by the time that they used themselves, then by the time beneath them, then
-    by name.
+    """Return every function. They are sorted by the time spent in the function itself, then by the time beneath it,
+    then by name.
     """
     tally = Tally(profile, profile.time_index)
     whole = tally.whole.value
@@ -60,8 +60,8 @@ def _totals(tally: Tally) -> dict[Function, int]:
 
 
 def _busiest_lines(tally: Tally) -> dict[Function, int]:
-    """Return, for each function, the line that used the most time itself or, if none did, the most time including
-    calls.
+    """Return, for each function, the line that used the most time excluding calls or, if no line used any, the most
+    time including calls.
     """
     busiest: dict[Function, tuple[int, int, int]] = {}
     for key, total in tally.total.items():

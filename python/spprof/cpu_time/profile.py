@@ -54,12 +54,12 @@ class Profile(CpuSamples):
         return tuple(sorted(stacks, key=lambda stack: -stack.weight_ns))
 
     def top_functions(self, n: int = 10) -> list[TopFunction]:
-        """Return the ``n`` functions that used the most time themselves, largest first.
+        """Return the ``n`` functions that used the most time, not counting the functions they called, largest first.
 
-        Each row is a dict: ``function``, ``file``, ``line`` (the function's line that used the most), ``own_ns`` (time
-        of the function itself and of native code beneath it), ``total_ns`` (including everything that it called), and
-        both as ``own_percent`` and ``total_percent`` of the profile's ``total_ns``. For a stack without a Python frame,
-        the function is the innermost native one.
+        Each row is a dict: ``function``, ``file``, ``line`` (the function's line that used the most time), ``own_ns``
+        (time of the function itself and of native code beneath it), ``total_ns`` (including everything that it called),
+        and both as ``own_percent`` and ``total_percent`` of the profile's ``total_ns``. For a stack without a Python
+        frame, the function is the innermost native one.
 
         TypeError if ``n`` is not an integer, ValueError if it is negative.
         """
@@ -77,7 +77,8 @@ class Profile(CpuSamples):
         ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
         page for any browser. The file is written under a temporary name and then renamed, so a failure leaves the
         previous file in place; a FIFO or a device is written directly. ``path`` may also be a binary file object, for
-        which None means pprof. ``source``: if true, html includes source lines around the lines that used the most.
+        which None means pprof. ``source``: if true, html includes source lines around the lines that used the most
+        time.
 
         ValueError: unknown format, or None with an unknown suffix. OSError: the file cannot be written.
         """
@@ -94,7 +95,7 @@ class Profile(CpuSamples):
         )
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the page of ``save("….html")`` in a frame."""
+        """Return what a notebook shows: the page that ``save("….html")`` writes, in a frame."""
         return notebook.iframe(self.to_pprof())
 
     # ---- for the package's own use

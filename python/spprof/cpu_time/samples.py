@@ -157,7 +157,7 @@ class CpuSamples:
     # ---- for the package's own use
 
     def parts(self) -> list[Part]:
-        """Return the whole profile by stack and thread. Parts of the same stack share one frames object."""
+        """Return the whole profile by stack and thread. Parts of the same stack share one tuple of frames."""
         self._learn_all()
         frames_of = {stack_id: self._frames_of(stack_id) for stack_id, _ in self._sums}
         parts = [
@@ -174,7 +174,7 @@ class CpuSamples:
     def _sums(self) -> dict[tuple[int, ...], tuple[int, int]]:
         """Samples and weight, keyed by stack id and thread id."""
         words = memoryview(self._packed).cast("Q")
-        both, weights = words[2::3].tolist(), words[1::3].tolist()  # thread and stack together are one word
+        both, weights = words[2::3].tolist(), words[1::3].tolist()  # thread and stack are packed into one word
         sums: dict[int, int] = dict.fromkeys(both, 0)
         for key, weight in zip(both, weights):
             sums[key] += weight

@@ -40,7 +40,7 @@ class ProfileStacks:
 
     @property
     def title(self) -> str:
-        """A short title of the profile."""
+        """A short title for the profile."""
         profile = self._profile
         return (
             "spprof heap profile" if profile.is_heap else f"spprof {profile.sample_types[self._order[0]].type} profile"

@@ -121,8 +121,9 @@ class HeapEstimates:
         ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
         page for any browser. The file is written under a temporary name and then renamed, so a failure leaves the
         previous file in place; a FIFO or a device is written directly. ``path`` may also be a binary file object, for
-        which None means pprof. The file of a snapshot holds live memory, everything ever allocated, and the peak; the
-        file of a peak lacks live memory. ``source``: if true, html includes source lines around the largest sites.
+        which None means pprof. The file for a snapshot holds live memory, everything allocated so far, and the peak;
+        the file for a peak does not contain live memory. ``source``: if true, html includes source lines around the
+        largest sites.
 
         ValueError: unknown format, or None with an unknown suffix. OSError: the file cannot be written.
         """

@@ -28,7 +28,7 @@ else:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HeapPeak(HeapEstimates):
-    """The heap at its largest. ``HeapSnapshot.peak`` is one.
+    """The heap at its largest. ``HeapSnapshot.peak`` is an instance.
 
     On average, the highest of many estimates is too high. If blocks were replaced by others, so that there were many
     estimates to choose from, the low ends of the intervals are lowered accordingly (docs/sampling.md, "The peak").
@@ -53,7 +53,7 @@ class HeapPeak(HeapEstimates):
         return with_reserve(self._profile)
 
     def __str__(self) -> str:
-        """Return a table of the ten top sites with their intervals, and the total."""
+        """Return a table of the top ten sites with their intervals, and the total."""
         return text.render_peak(self)
 
     def __repr__(self) -> str:

@@ -15,7 +15,7 @@ import sys
 from spprof.results import MemoryPool
 
 _ALLOCATORS = ("jemalloc", "mimalloc")
-"""The allocators that Arrow includes. Its third is malloc, whose blocks are sampled."""
+"""The allocators that Arrow includes. Its third allocator is malloc, whose blocks are sampled."""
 
 
 def pools() -> tuple[MemoryPool, ...]:

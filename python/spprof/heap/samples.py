@@ -111,14 +111,14 @@ class HeapSamples(HeapEstimates):
     _blocks: bytes | None = None
     """A RESIDENT_RECORD for each large block, including the profiler's own blocks; None: unknown."""
     mapped: MappedMemory | None = None
-    """The program's own mappings; None: mappings were not followed."""
+    """The program's own mappings; None: mappings were not recorded."""
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
 
     @property
     def monotonic_ns(self) -> int:
-        """When the samples were taken, by the clock that their own times use."""
+        """When the samples were taken, on the clock that their own times use."""
         return self.timestamp_ns - self._wall_minus_monotonic_ns
 
     # ---- estimates
@@ -284,7 +284,7 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def _before_by_stack(self) -> dict[int, Allocated]:
-        """Return ``_before`` for the stacks that are listed now. If a stack has left the table since then, its
+        """Return ``_before`` for the stacks that are listed now. If a stack has left the table in the meantime, its
         allocations now belong to ``STACKS_EVICTED``.
         """
         here = {site[0] for site in self._sites}

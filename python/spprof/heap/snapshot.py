@@ -224,7 +224,7 @@ class HeapSnapshot(HeapSamples):
         return with_reserve(profile_of, self, notes, None, self._resident_or_not())
 
     def __str__(self) -> str:
-        """Return a table of the ten top sites with their intervals, and the total."""
+        """Return a table of the top ten sites with their intervals, and the total."""
         return with_reserve(text.render, self, self._resident_or_not())
 
     def __repr__(self) -> str:
@@ -235,7 +235,7 @@ class HeapSnapshot(HeapSamples):
         )
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the page of ``save("….html")`` in a frame."""
+        """Return what a notebook shows: the page that ``save("….html")`` writes, in a frame."""
         return notebook.iframe(self.to_pprof())
 
 

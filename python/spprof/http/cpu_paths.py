@@ -93,7 +93,7 @@ class _Span:
         try:
             self._own = cpu.PassingProfile(interval_ms, mode)
         except RuntimeError as error:
-            if not cpu.is_active():  # else the program started one first
+            if not cpu.is_active():  # otherwise the program started one first
                 raise RefusalError(409, str(error)) from error
         except OSError as error:
             raise RefusalError(503, f"CPU time cannot be sampled here: {error.strerror or error}") from error

@@ -5,7 +5,7 @@
     #	0x7f3a10002f41	inflate	/usr/lib/libz.so:0
     #	0x1000012ab34cd	load	/app/module.py:12
 
-The values are already estimates, which ``heapprofile`` tells readers: they scale nothing. Interpreted code has no
+The values are already estimates. The word ``heapprofile`` tells readers not to scale them. Interpreted code has no
 address. It is given one outside any process's address space, and a line has the same address as long as the process
 lives.
 """

@@ -1,7 +1,7 @@
 """``spprof.listen()``: a Unix socket or a TCP port at which the running program can be queried.
 
     client ──► the server's thread, in C ──────┬─► /stats, /stacks: answered without the GIL
-                                               └─► a question ──► the background thread ──► endpoints ──► the answer
+                                               └─► a request ───► the background thread ──► endpoints ──► the answer
 
 Fork: neither thread exists while Python forks. A child does not listen until it calls ``listen()`` itself.
 """
@@ -53,7 +53,7 @@ class Listener:
 
     @property
     def token(self) -> str | None:
-        """The token that clients of a port must send; None for a Unix socket, which answers only its own user."""
+        """The token that clients of a port must send; None for a Unix socket, which answers only its owner."""
         return self._token
 
     def close(self) -> None:
@@ -109,8 +109,8 @@ def listen(address: str | os.PathLike[str] | None = None, *, token: str | None =
     """Listen for requests about this process, on a thread created in C that sleeps until a client connects.
 
     ``address``: None is a Unix socket in this user's runtime folder, where ``spprof ps``, ``top`` and the other verbs
-    find the process; a text with a slash in it, or a path, is a Unix socket of that name; ``"127.0.0.1:6060"`` is a TCP
-    port, with 0 for any free one. ``token``: the token that clients of a port must send, 16 to 128 letters, digits,
+    find the process; a string with a slash in it, or a path, is a Unix socket of that name; ``"127.0.0.1:6060"`` is a
+    TCP port, with 0 for any free one. ``token``: the token that clients of a port must send, 16 to 128 letters, digits,
     ``.``, ``_``, ``~`` or ``-``; None: a random token is generated and printed to stderr. Unix sockets answer only this
     user and root, and accept no token.
 
@@ -279,7 +279,7 @@ class _Question:
         self._send(Answer(500, TEXT, f"{sentence}\n".encode()))
 
 
-# ---- Forks and the end
+# ---- Forks and shutdown
 
 
 def _hook(state: _State) -> None:

@@ -60,7 +60,7 @@ class Query:
 
 
 def _number(found: str) -> float | None:
-    """Parse decimal digits with at most one point; None: the text is anything else."""
+    """Parse decimal digits with at most one point; None if the text is anything else."""
     digits = found.replace(".", "", 1)
     if not (digits.isascii() and digits.isdigit()) or len(digits) > _SHOWN_CHARACTERS:
         return None

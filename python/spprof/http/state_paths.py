@@ -37,8 +37,8 @@ def stacks(query: Query) -> Answer:
 
 
 def _prepare_again() -> None:
-    """Prepare this process, which may be a worker that was forked since. A subinterpreter with its own GIL cannot be
-    prepared.
+    """Prepare this process, which may be a worker that has been forked in the meantime. A subinterpreter with its own
+    GIL cannot be prepared.
     """
     with suppress(RuntimeError):
         prepare()

@@ -1,4 +1,4 @@
-"""The token that a request must contain if users other than the program's own user can send requests."""
+"""The token that a request must contain if users other than the one running the program can send requests."""
 
 from __future__ import annotations
 

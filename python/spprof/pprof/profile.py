@@ -65,12 +65,12 @@ HEAP_TYPES = (*ALLOC_TYPES, INUSE_OBJECTS, INUSE_SPACE)
 """The sample types of a heap profile, in the order that Go uses."""
 
 PEAK_TYPES = (PEAK_OBJECTS, PEAK_SPACE)
-"""The sample types of the heap at its largest. They follow the others; in the file of a peak, they follow ALLOC_TYPES
-only.
+"""The sample types of the heap at its largest. They come after the others; in the file for a peak, they come after
+ALLOC_TYPES alone.
 """
 
 MAPPED_TYPES = (MAPPED_OBJECTS, MAPPED_SPACE)
-"""The sample types of the program's own mappings. They follow the others, if mappings were followed."""
+"""The sample types of the program's own mappings. They come after the others, and only if mappings were recorded."""
 
 HEAP_COLUMNS = {
     ALLOC_OBJECTS: Column("allocated", "objects", "count"),
@@ -156,7 +156,7 @@ class Location(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A mark on a sample: a text or a number."""
+    """A mark on a sample: a string or a number."""
 
     key: str
     text: str | None

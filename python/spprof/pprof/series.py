@@ -79,7 +79,7 @@ class Series:
         self.left_out: list[LeftOut] = []
         self._entries = {entry.number: entry for entry in sorted(entries, key=lambda entry: entry.number)}
         self.locations: dict[Location, int] = {}
-        """Everything to which rows refer, in numerical order; ``mappings`` likewise."""
+        """Everything to which rows refer, in numerical order; ``mappings`` has the same order."""
         self.mappings: dict[Mapping, int] = {}
         self._labels: dict[tuple[Labels, int], Labels] = {}
         self._leave_out_orphans()

@@ -43,7 +43,7 @@ class Folder(NamedTuple):
 
     @property
     def left_out_text(self) -> str:
-        """A text that names every unused file, some with the reason; "" if all are used."""
+        """Text that names every unused file, some with the reason; "" if all are used."""
         told = [f"{visible(one.name)} ({visible(one.reason)})" for one in self.all_left_out]
         if self.others:
             count = len(self.others)
@@ -57,7 +57,7 @@ class Folder(NamedTuple):
 
 
 def list_of(told: Sequence[str]) -> str:
-    """Format a list: its first items, and the number of further ones."""
+    """Format a list: its first items, and how many more there are."""
     return ", ".join(told[:_TOLD_MAX]) + (f" and {len(told) - _TOLD_MAX} more" if len(told) > _TOLD_MAX else "")
 
 

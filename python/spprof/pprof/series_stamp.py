@@ -1,10 +1,10 @@
 """Marks the position of a file in a series of snapshots, with comments and labels that no other file has.
 
 comment series: <mark> <number> <reference>      the series; the snapshot; the snapshot it builds on, or -1: it is whole
-comment monotonic_ms: <time>                     the time by the monotonic clock, which cannot be set
-comment gone: <id> <id> …                        stacks of the reference that no longer exist
-label stack                                      the stack that a row belongs to: its rows are replaced together
-label allocated_by                               the first snapshot that could see the block, by its monotonic_ms
+comment monotonic_ms: <time>                     the time on the monotonic clock, which cannot be set comment gone: <id>
+<id> …                        stacks of the reference that no longer exist label stack
+the stack that a row belongs to: its rows are replaced together label allocated_by                               the
+first snapshot that could see the block, by its monotonic_ms
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Shortages(NamedTuple):
     marked_codes: int = 0
     """Samples whose Python frames found the table of code full; they are listed as <code table full>."""
     thinned_samples: int = 0
-    """Live samples that were dropped because their table was full; others stand for them."""
+    """Live samples that were dropped because their table was full; other samples represent them."""
     thinned_rate: int = 0
     """Minimum of the mean bytes between samples since the table of live samples became full; 0: it was never full."""
     lost_bytes: int = 0

@@ -47,7 +47,7 @@ def integer_field(number: int, value: int) -> bytes:
 
 
 def bytes_field(number: int, content: bytes) -> bytes:
-    """Encode a field of bytes: a text, a message or packed integers."""
+    """Encode a field of bytes: a string, a message or packed integers."""
     return varint(number << 3 | BYTES) + varint(len(content)) + content
 
 

@@ -86,7 +86,9 @@ class OtherProcess(NamedTuple):
 
 
 def _minor_in(path: str) -> int:
-    """Return 14 for /usr/bin/python3.14, …/libpython3.14.so.1.0 and …/x.cpython-314-x86_64-linux-gnu.so; 0: none."""
+    """Return 14 for /usr/bin/python3.14, …/libpython3.14.so.1.0 and …/x.cpython-314-x86_64-linux-gnu.so, and 0 if the
+    path names no version.
+    """
     name = os.path.basename(path).removesuffix(" (deleted)")
     for beginning in ("python3.", "libpython3."):
         if name.startswith(beginning):

@@ -268,7 +268,7 @@ class _Builder:
             report.age_bands = [age_text(band) for band in BANDS[: self._oldest + 1]]
 
     def _note_choice(self, cells: dict[Key, _Cell]) -> None:
-        """Note how the peak was chosen. As in ``Tally``, everything attributed to one place is one site."""
+        """Note how the peak was chosen. As in ``Tally``, everything attributed to one place counts as one site."""
         if PEAK_SPACE not in self._types or ALLOC_SPACE not in self._types:
             return
         column, allocated_at = self._types.index(PEAK_SPACE), self._types.index(ALLOC_SPACE)

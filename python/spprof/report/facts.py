@@ -32,7 +32,7 @@ def title_of(profiles: Sequence[Profile]) -> str:
 
 
 def facts_of(profile: Profile) -> list[tuple[str, str]]:
-    """Return pairs of a key and a text, in reading order."""
+    """Return the facts as pairs of a label and its value, in reading order."""
     facts = [("stacks", str(len({sample.stack for sample in profile.samples})))]
     if (profile.is_heap and profile.period > 0) or profile.period > 1:
         facts.append(("sampled", period_text(profile)))

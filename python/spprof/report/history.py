@@ -42,9 +42,9 @@ class Moment(NamedTuple):
     """One snapshot of a series. Sizes are in bytes."""
 
     time_ns: int
-    """When it was taken, by the wall clock."""
+    """When it was taken, on the wall clock."""
     monotonic_ms: int
-    """The same, by the monotonic clock, which "allocated_by" labels also use."""
+    """The same, on the monotonic clock, which the "allocated_by" labels also use."""
     live: int
     """Estimated live bytes."""
     ends: Optional[tuple[int, int]]
@@ -172,8 +172,8 @@ class SeriesSums:
 
 
 def in_order(moments: Iterable[Moment]) -> list[Moment]:
-    """Return the moments in chronological order by the monotonic clock. If several have the same time, keep only the
-    last one given.
+    """Return the moments in chronological order, as measured by the monotonic clock. If several have the same time,
+    keep only the last one given.
     """
     of_time = {moment.monotonic_ms: moment for moment in moments}
     return [of_time[time] for time in sorted(of_time)]
@@ -201,8 +201,8 @@ def _point(moment: Moment, wall_ms: int, first: Moment, chosen: Sequence[SiteKey
 
 
 def _wall_ms(moments: Sequence[Moment]) -> list[int]:
-    """Return the wall-clock time of each moment. If the clock was set back, count from the last one by the monotonic
-    clock.
+    """Return the wall-clock time of each moment. If the clock was set back, count back from the last one on the
+    monotonic clock.
     """
     times = [moment.time_ns for moment in moments]
     if times == sorted(times):

@@ -96,9 +96,9 @@ class Point(NamedTuple):
     """One snapshot of a series."""
 
     wall_ms: int
-    """When it was taken, in UTC. Times never descend. They are wrong if the clock was set back."""
+    """When it was taken, in UTC. Times never decrease. They are wrong if the clock was set back."""
     at_ms: int
-    """Time since the first one, by the monotonic clock."""
+    """Time since the first one, on the monotonic clock."""
     bytes: int
     """Live bytes."""
     low: int | None
@@ -138,7 +138,7 @@ class Report:
     """For each node, how many levels up from the previous node its caller is."""
     node_places: list[int] = field(default_factory=list)
     entry_nodes: list[int] = field(default_factory=list)
-    """Never descending. Node 0 is "all"; node n + 1 has ``ups[n]``."""
+    """Never decreasing. Node 0 is "all"; node n + 1 has ``ups[n]``."""
     entry_threads: list[int] = field(default_factory=list)
     entry_sites: list[int] = field(default_factory=list)
     """For each stack, the place of its innermost Python call, else of its innermost call; -1: none. Not in the file."""

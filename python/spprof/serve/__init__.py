@@ -1,1 +1,1 @@
-"""Work that runs beside the program, on a separate thread."""
+"""Work that runs alongside the program, on a separate thread."""

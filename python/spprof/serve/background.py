@@ -30,7 +30,7 @@ _FORK_SECONDS: Final = 2.0
 """Maximum time in seconds that a fork waits for a job. After that, the job is left alone; it may be waiting for a disk.
 """
 _END_SECONDS: Final = 30.0
-"""Maximum time in seconds that the end of the program waits for a job."""
+"""Maximum time in seconds that the program's exit waits for a job."""
 _GIVEN_WAY: Final = 3
 """How many times in a row a job gives way to forks."""
 _SHARE: Final = 20

@@ -313,12 +313,12 @@ def trigger(
 
     The folder is created if missing.
 
-    ``when_rss``: bytes, or a text such as ``"1.5G"``. When the process's RSS first reaches this size, and each time it
-    doubles, one file is written, replacing the previous one. If a control group limits memory, a file is also written
-    when the group comes close to its limit. ``when_cgroup_percent``: a percentage of that limit, 1 to 100; a file is
-    written there, and again each time the distance to the limit has halved. ``on_signal``: a name or number (USR1,
-    USR2, HUP, QUIT, URG, WINCH); each signal adds a file. ``on_memory_error``: when an allocation fails, at most once a
-    minute.
+    ``when_rss``: bytes, or a string such as ``"1.5G"``. When the process's RSS first reaches this size, and each time
+    it doubles, one file is written, replacing the previous one. If a control group limits memory, a file is also
+    written when the group comes close to its limit. ``when_cgroup_percent``: a percentage of that limit, 1 to 100; a
+    file is written there, and again each time the distance to the limit has halved. ``on_signal``: a name or number
+    (USR1, USR2, HUP, QUIT, URG, WINCH); each signal adds a file. ``on_memory_error``: when an allocation fails, at most
+    once a minute.
 
     Snapshots are written on a thread created in C, which is stopped around forks. A forked child does not continue the
     trigger; call this again there.

@@ -45,7 +45,7 @@ class Symbol(NamedTuple):
 
 _symbols: dict[int, Symbol] = {}
 _python_frames: dict[tuple[str, str, int], Frame] = {}
-"""Equal frames are one object, since a line has many positions."""
+"""Equal frames share one object, since a line has many positions."""
 
 
 def symbols_of(words: Iterable[int]) -> list[Symbol]:

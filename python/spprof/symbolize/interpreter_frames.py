@@ -50,7 +50,7 @@ ALLOCATING = "a"
 STARTING = "s"
 """Omitted if all frames between it and the outermost Python frame are of this kind: how the program was started."""
 SYSTEM = "y"
-"""Omitted at the root: the C library's start code. Most of it has no name in stripped libraries."""
+"""Omitted at the root: the C library's startup code. Most of it has no name in stripped libraries."""
 ENTRY = "e"
 """Omitted at the root before SYSTEM: the point at which the kernel enters a program."""
 
@@ -244,7 +244,7 @@ def telling(frames: Sequence[Frame], roles: str, has_root: bool) -> tuple[Frame,
 
 
 def _without_system(roles: str) -> int:
-    """Return the index at which the C library's start code begins at the root; the stack's end if there is none."""
+    """Return the index at which the C library's startup code begins at the root; the stack's end if there is none."""
     entered = roles[:-1] if roles.endswith(ENTRY) else roles
     last = len(entered.rstrip(SYSTEM))
     return last if last < len(entered) else len(roles)

@@ -90,8 +90,8 @@ def _is_hash(part: str) -> bool:
 
 
 def _run(text: str, at: int, characters: str, most: int = 1 << 30) -> str:
-    """Return the longest part of ``text`` that begins at ``at`` and consists only of these characters, at most ``most``
-    of them.
+    """Return the longest substring of ``text`` that begins at ``at``, consists only of these characters, and is at most
+    ``most`` characters long.
     """
     end = at
     while end < len(text) and text[end] in characters and end - at < most:

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #define VERSION 1
-#define PAGE_REGULAR 2    /* entries of 8 bytes: function, encoding */
-#define PAGE_COMPRESSED 3 /* entries of 4 bytes: function 24 (from the index entry's on), number of an encoding 8 */
+#define PAGE_REGULAR 2    /* 8-byte entries: function, encoding */
+#define PAGE_COMPRESSED 3 /* 4-byte entries: 24 bits of offset from the index entry's function, 8 of encoding number */
 #define COMPRESSED_FUNCTION UINT32_C(0x00FFFFFF)
 
 /* Layout as in the section; offsets are from its first byte. */

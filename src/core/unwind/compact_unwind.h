@@ -39,7 +39,7 @@ bool sp_compact_unwind_find(const sp_compact_image *image, uint32_t offset, sp_c
 typedef enum sp_compact_kind {
     SP_COMPACT_NONE,  /* no description */
     SP_COMPACT_ROW,   /* the row is complete */
-    SP_COMPACT_DWARF, /* the description in __eh_frame at *eh_frame_offset holds */
+    SP_COMPACT_DWARF, /* the description in __eh_frame at *eh_frame_offset applies */
 } sp_compact_kind;
 
 /* Decode an entry into the row that an equal description in DWARF would have. In its architecture's folder. */

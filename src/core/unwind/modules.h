@@ -8,7 +8,7 @@
  * Memory:  records in an arena, at most SP_MODULES_MAX. Nothing is freed.
  * Threads: any, lock-free. If two threads see the same object, both may record it, with the same generation.
  * Signals: safe.
- * Full:    further objects are not recorded. If another object had been seen at their location, their frames get
+ * Full:    no more objects are recorded. If another object had been seen at their location, their frames get
  *          SP_MODULES_UNKNOWN, which no record has: they show as bare addresses, never under the other object's name.
  */
 #ifndef SP_MODULES_H

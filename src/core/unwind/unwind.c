@@ -26,7 +26,7 @@ void sp_unwind_prepare(void) {
     sp_modules_prepare();
 }
 
-/* A walk is not followed if its rules have been discarded since. */
+/* A recorded walk is not followed if its rules have since been discarded. */
 static _Atomic uint32_t rule_version;
 
 void sp_unwind_forget(void) {

@@ -26,7 +26,7 @@ void sp_unwind_prepare(void);
 
 typedef struct sp_native_stack {
     uintptr_t *addresses; /* one past the call, or one past the instruction that a signal interrupted */
-    uintptr_t begin;      /* where the first frame begins; each further one begins where the previous one ended */
+    uintptr_t begin;      /* where the first frame begins; each later one begins where the previous one ended */
     uintptr_t *ends;      /* where each frame ends. For the last frame, unless depth_limited, where it begins: its
                            * end is unknown */
     size_t capacity, count;

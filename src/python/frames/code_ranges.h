@@ -6,7 +6,7 @@
  * Memory:  reads the object's file in pieces on the stack; maps and allocates nothing.
  * Threads: any; takes the loader's lock.
  * Signals: not called from handlers.
- * Full:    further parts are left out.
+ * Full:    the remaining parts are left out.
  */
 #ifndef SP_CODE_RANGES_H
 #define SP_CODE_RANGES_H

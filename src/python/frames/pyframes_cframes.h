@@ -107,7 +107,7 @@ static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *cop
     if (caller != NULL && caller != walk->call.outer) copy->previous = (frame *)caller;
 }
 
-/* ---- The innermost call is just beginning or ending: it runs no frame yet, or no longer ---- */
+/* ---- The innermost call is just beginning or ending: it does not have a frame yet, or no longer has one ---- */
 
 /* Return whether call `at` is further out than `inner`, judging by its address. */
 static bool is_outside(const tick_walk *walk, const _PyCFrame *at, const _PyCFrame *inner) {

@@ -22,8 +22,8 @@
 #include "pyframes.h"
 #include "pyjit.h"
 
-/* The anchor that ends frames belonging to no call; they were pushed by code that runs frames without the evaluation
- * loop. It is not an address on any stack. */
+/* The anchor at the end of a chain of frames that belong to no call: code that runs frames without the evaluation
+ * loop pushed them. It is not an address on any stack. */
 #define NO_CALL UINT64_C(1)
 
 typedef struct output {

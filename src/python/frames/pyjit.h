@@ -12,7 +12,7 @@
 #define SP_PYJIT_H
 
 /* Register the check for generated code. Call this after the walker is set (sp_pyframes_register), on a thread that
- * the evaluation loop has called. Does nothing before 3.14. */
+ * is running inside the evaluation loop. Does nothing before 3.14. */
 void sp_pyjit_register(void);
 
 #endif

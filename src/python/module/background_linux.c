@@ -24,7 +24,7 @@
 enum state { NONE, RUNNING, STOPPING, ENDED, JOINING };
 static _Atomic uint32_t state;
 
-/* Accessed with the GIL. */
+/* Accessed only with the GIL held. */
 static struct {
     pid_t process; /* the process that started the thread: a forked child does not have it */
     sp_own_thread thread;

@@ -19,7 +19,8 @@
  * has a handler, is ignored, or is already taken in this process. Raises OSError. */
 PyObject *sp_background_signal_take_with_gil(PyObject *module, PyObject *number);
 
-/* background_signal_give_back(number): restore the default action, unless another handler has been set since. */
+/* background_signal_give_back(number): restore the default action, unless another handler has been set in the
+ * meantime. */
 PyObject *sp_background_signal_give_back_with_gil(PyObject *module, PyObject *number);
 
 /* background_signal_came(number) -> bool: whether the signal has arrived since it was taken or answered. */

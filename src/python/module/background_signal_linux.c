@@ -10,7 +10,7 @@
 
 /* Indexed by signal number. The handler sets them, on any thread. */
 static _Atomic bool marks[NSIG];
-/* The process that took the signal, or 0 if none did. Accessed with the GIL. */
+/* The process that took the signal, or 0 if none did. Accessed only with the GIL held. */
 static pid_t takers[NSIG];
 
 static void on_signal(int number) {

@@ -14,10 +14,10 @@
 _Static_assert(sizeof(spprof_cpu_sample) == 2 * 8 + 2 * 4, "SP_CPU_SAMPLE_FORMAT");
 
 /* The number of thread states created before the session began, and, once it has ended, of those created during it.
- * Written with the main GIL, read with any. */
+ * Written with the main GIL held, read with any GIL held. */
 static _Atomic uint64_t python_threads_before, python_threads_met;
 
-/* The interpreter that started the latest session. Accessed with the main GIL. */
+/* The interpreter that started the latest session. Accessed only with the main GIL held. */
 static int64_t starter = -1;
 
 /* ---- Lifecycle ---- */

@@ -34,10 +34,10 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* The mode that start() entered, for the statistics. Written with the main GIL, read with any. */
+/* The mode that start() entered, for the statistics. Written with the main GIL held, read with any GIL held. */
 static const char *_Atomic native_mode = "off";
 
-/* The interpreter that last started the heap profiler. Accessed with the main GIL. */
+/* The interpreter that last started the heap profiler. Accessed only with the main GIL held. */
 static int64_t starter = -1;
 
 /* ---- Errors: each names its remedy ---- */

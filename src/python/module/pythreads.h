@@ -9,8 +9,9 @@
 
 #include <stdint.h>
 
-/* Return how many have been created since the interpreter began, not counting those of subinterpreters. Every thread
- * that Python starts has one, even if the thread has since ended. Any interpreter may call this. */
+/* Return how many thread states have been created since the interpreter started, not counting those of
+ * subinterpreters. Every thread that Python starts has one, even if the thread has since ended. Any interpreter may
+ * call this. */
 uint64_t sp_pythreads_made(void);
 
 /* frame_chunks() -> bytes: two 64-bit words per chunk, its address and its size. Chunks come from Python's arena

@@ -1,4 +1,4 @@
-/* server_module.h: the functions of spprof._engine for the sockets on which the process answers questions
+/* server_module.h: the functions of spprof._engine for the sockets on which the process answers requests
  * (serve/server.h); python/spprof/_engine.pyi is their contract. They need the main interpreter's GIL.
  */
 #ifndef SP_SERVER_MODULE_H

@@ -113,7 +113,7 @@ static int by_serial(const void *one, const void *other) {
     return (left > right) - (left < right);
 }
 
-/* Add a hash of each large block's residency to that of its stack. The order of the blocks has no influence. */
+/* Add a hash of each large block's residency to that of its stack. The order of the blocks does not matter. */
 static void add_residency(const char *blocks, size_t count, large *found, size_t founds) {
     qsort(found, founds, sizeof *found, by_serial);
     for (size_t i = 0; i < count; i++) {

@@ -1,4 +1,4 @@
-/* server.h: the thread that answers questions from outside, over the process's own sockets.
+/* server.h: the thread that answers requests from outside, over the process's own sockets.
  *
  *   connection:  reading ──► head is there ─┬─► answered at once, without the GIL ─┬─► writing ─► draining ─► closed
  *                   │ malformed: an error   └─► a question for Python (questions.h) ┘
@@ -30,8 +30,8 @@
 
 /* Answers requests that need no GIL: returns true and sets `body` and *type. Called on the server's thread. */
 typedef bool sp_server_direct(const sp_http_request *request, sp_buffer *body, const char **type);
-/* Called when a question is waiting for Python, or when the client that asked one has gone. Called on the server's
- * thread, without the GIL. */
+/* Called when a request is waiting for Python, or when the client that sent it has disconnected. Called on the
+ * server's thread, without the GIL. */
 typedef void sp_server_alarm(void);
 /* Set both callbacks. Call this once, before the first listen. */
 void sp_server_set(sp_server_direct *direct, sp_server_alarm *alarm);

@@ -17,8 +17,8 @@
 
 #define MS UINT64_C(1000000)
 #define READING_NS (10000 * MS)  /* to receive a request's head */
-#define ASKING_NS (30000 * MS)   /* until Python takes a question */
-#define TAKEN_NS (7200000 * MS)  /* until Python answers a question that it took */
+#define ASKING_NS (30000 * MS)   /* until Python takes a request */
+#define TAKEN_NS (7200000 * MS)  /* until Python answers a request that it took */
 #define WRITING_NS (30000 * MS)  /* to write without a byte of progress */
 #define WRITTEN_NS (600000 * MS) /* to write a whole answer */
 #define DRAINING_NS (2000 * MS)  /* for the client to read the answer */
@@ -49,7 +49,7 @@ typedef struct connection {
     char token[SP_HTTP_TOKEN_MAX + 1]; /* required from the client; "": none */
     uint64_t since_ns, deadline_ns;
     uint64_t question;
-    bool is_head; /* the question is a HEAD request */
+    bool is_head; /* this is a HEAD request */
     size_t read;  /* bytes of the head; in DRAINING, bytes discarded */
     sp_buffer answer;
     size_t written;
@@ -89,7 +89,7 @@ static void wake(void) {
 static void close_connection(connection *at) {
     if (at->phase == WAITING) {
         sp_questions_abandon(at->question);
-        alarm_python(); /* work in progress on the question can end */
+        alarm_python(); /* work in progress on the request can end */
     }
     sp_buffer_free(&at->answer);
     pthread_mutex_lock(&lock);
@@ -452,7 +452,7 @@ static void close_pipe_locked(void) {
     sp_socket_close(&wake_write);
 }
 
-/* Return whether the thread must end. A place added after that finds that it has ended. */
+/* Return whether the thread must end. If a place is added after that, go_on_locked finds that the thread has ended. */
 static bool ends_now(void) {
     pthread_mutex_lock(&lock);
     bool is_through = !is_anything_left_locked(), ends = is_through || atomic_load(&is_ending);
@@ -468,9 +468,9 @@ static bool has_pipe_locked(void) {
     return sp_socket_pipe(&wake_read, &wake_write) == 0;
 }
 
-/* Recover after the program has closed the pipe that wakes the thread, and perhaps more descriptors. Places that are
- * left, or have been added since, continue with a new pipe. Return false if none can be created; the server then no
- * longer listens on any socket. */
+/* Recover after the program has closed the pipe that wakes the thread, and perhaps more descriptors. The remaining
+ * places, and any that have been added in the meantime, continue with a new pipe. Return false if none can be
+ * created; the server then no longer listens on any socket. */
 static bool mend_pipe(void) {
     for (int i = 0; i < SP_SERVER_CONNECTIONS; i++) {
         if (connections[i].phase != NONE) close_connection(&connections[i]);
@@ -557,7 +557,7 @@ static void in_child(void) {
 /* ---- The interface ---- */
 
 void sp_server_set(sp_server_direct *direct, sp_server_alarm *alarm) {
-    static bool done; /* accessed with the GIL */
+    static bool done; /* accessed only with the GIL held */
     answer_directly = direct;
     alarm_python = alarm;
     if (!done) pthread_atfork(before_fork, in_parent, in_child);

@@ -1,4 +1,4 @@
-/* sockets.h: the sockets on which the process answers questions: a Unix socket or a TCP port.
+/* sockets.h: the sockets on which the process answers requests: a Unix socket or a TCP port.
  *
  *   path ──────► bound (0600) ──► listening ─┐
  *   host:port ─► bound ─────────► listening ─┴─► accept: a connection; on a Unix socket, only from this user or root

@@ -1,4 +1,6 @@
-"""Fork next to the background thread. CPython warns about no thread of ours; only the parent's thread continues."""
+"""Fork while the background thread is running. CPython does not warn about any of our threads; only the parent's
+continues.
+"""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Pools of packages that start their own workers. Prints the pid of the leaking worker."""
+"""Worker pools from packages that start their own workers. Prints the pid of the leaking worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serve the paths on a port, which is printed, next to an allocating thread, until stdin ends.
+"""Serve the paths on a port, which is printed, alongside an allocating thread, until stdin ends.
 
 served_on_a_port.py TOKEN
 """

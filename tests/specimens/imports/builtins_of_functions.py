@@ -1,4 +1,4 @@
-"""Print whether kept modules have many functions, and whether all of those have the interpreter's builtins."""
+"""Print whether deferred modules have many functions, and whether all of those have the interpreter's builtins."""
 
 import builtins
 import types

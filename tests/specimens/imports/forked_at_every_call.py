@@ -1,5 +1,5 @@
-"""Fork a child at each call of the first start, which runs in another thread that waits in the meantime. Each child
-starts both profilers, saves a page and ends. An alarm ends a child that waits for something its parent's thread holds.
+"""Fork a child at each call of the first start, which runs in another thread and waits for each fork. Each child starts
+both profilers, saves a page and ends. An alarm ends any child that waits for something held by its parent's thread.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A signal handler makes reports and releases memory while it interrupts the same work, or allocations.
 
-argument: how often the handler must run
+argument: how many times the handler must run
 """
 
 import signal

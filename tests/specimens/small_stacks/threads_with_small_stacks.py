@@ -1,4 +1,4 @@
-"""Threads with 16 KB stacks, a third of which they need themselves, next to other threads."""
+"""Threads with 16 KB stacks, each of which uses a third of its own stack, alongside a thread with a larger one."""
 
 import sys
 

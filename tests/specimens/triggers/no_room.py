@@ -1,4 +1,4 @@
-"""The disk is full at the second mark, so no further file can be written. The file of the first mark remains."""
+"""The disk is full at the second mark, so no more files can be written. The file written at the first mark remains."""
 
 import resource
 import sys

@@ -23,7 +23,7 @@ struct specimen_trace {
     specimen_function *go_on;     /* specimen_go_on */
     specimen_function *const *script;
     size_t next;  /* index in the script */
-    size_t depth; /* functions entered: some kinds are two functions */
+    size_t depth; /* number of functions entered; some kinds consist of two */
     uintptr_t returns[SPECIMEN_DEPTH_MAX];
     uintptr_t ends[SPECIMEN_DEPTH_MAX]; /* the stack pointer before the call; 0: unknown */
     uintptr_t sum;                      /* any value, which compilers cannot predict */

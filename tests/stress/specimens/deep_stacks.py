@@ -1,4 +1,6 @@
-"""Deep recursion, in Python and through C, allocates at every depth. RecursionError is as without spprof."""
+"""Deep recursion, in Python and through C, allocates at every depth. RecursionError occurs just as it would without
+spprof.
+"""
 
 import functools
 import sys

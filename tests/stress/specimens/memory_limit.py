@@ -42,7 +42,7 @@ def exhaust(grain):
 
 
 def find_room_where_the_engine_finds_none(hard):
-    """Leave free heap blocks for the program, while the engine would have to map memory for their samples."""
+    """Leave the program free heap blocks, so that only the engine has to map memory, for its samples."""
     before = drops()
     blocks = (ctypes.c_void_p * ROOM)()
     loaded.make_room(blocks, ROOM // 8, 1000)

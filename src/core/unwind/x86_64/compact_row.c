@@ -43,8 +43,9 @@ static sp_compact_kind frame_row(uint32_t encoding, sp_cfi_row *row) {
     return SP_COMPACT_ROW;
 }
 
-/* A permutation of `count` of six registers is one number: its first digit counts 6 values, the next 5 …; of all six
- * the last digit is always 0 and has none. Each digit says which of the registers that are left is meant. */
+/* A permutation of `count` of six registers is encoded as one number: its first digit counts 6 values, the next 5 …;
+ * if all six are saved, the last digit is always 0 and is not encoded. Each digit selects one of the remaining
+ * registers. */
 static bool save_permuted(sp_cfi_row *row, uint32_t permutation, uint32_t count) {
     uint32_t radix = 1;
     bool used[NAMES + 1] = {false};
