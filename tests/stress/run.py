@@ -241,7 +241,7 @@ def read_table() -> tuple[list[dict[str, str]], str]:
         return [], EXPLAINED
     above, _, explained = TABLE.read_text(encoding="utf-8").partition(EXPLAINED.splitlines()[1])
     table, _, items = above.partition(FIGURES)
-    cells = [line[2:-2].split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    cells = [[*map(str.strip, line[1:-1].split("|"))] for line in table.splitlines() if line.startswith("| ")]
     figures = [" ".join(one.split()).partition(": ")[2] for one in items.split("\n- ")[1:]]
     rows = [dict(zip((*COLUMNS, "figures"), [*row, told])) for row, told in zip(cells[1:], figures)]
     return rows, EXPLAINED.splitlines()[1] + explained
