@@ -79,7 +79,7 @@ def test_it_stays_on_and_may_be_attached_to_again(tmp_path: Path) -> None:
     with program(str(specimen("attach/at_work")), "on") as process:
         found = spprof("attach", str(process.pid))
         assert found.returncode == 0
-        assert f"process {process.pid} (at_work.py) is now being profiled and listens at /" in found.stderr
+        assert f"process {process.pid} (at_work.py) is now being profiled and is listening at /" in found.stderr
         assert f"spprof snapshot {process.pid} -o FILE" in found.stderr
         again = spprof("attach", str(process.pid))
         assert "was already profiled and listens at /" in again.stderr

@@ -248,7 +248,7 @@ def test_live_samples_are_compared_slice_by_slice(tmp_path: Path) -> None:
     few, many = [[8.0, 6.0], [80.0, 60.0]], [[9.0, 6.4], [90.0, 64.0]]
     asked.kept("live").add(unit(live.WORKLOAD, 0, **{"1000": few, "10000000": many}))
     text = live.LIVE_PART.table(asked)
-    assert "| 1,000 | 44.00 | 33.00 |  |" in text
+    assert "| 1,000 | 44.00 | 33.00 | |" in text
     assert "| 10,000,000 | 49.50 | 35.20 | +10.0 (10.0 – 10.0) |" in text
 
 
@@ -260,7 +260,7 @@ def test_starting_is_compared_with_plain_python_of_the_same_round(tmp_path: Path
     text = startup.STARTUP_PART.table(asked)
     assert "| `spprof run empty.py` | +40.0 (40.0 – 40.0) | 90 |" in text
     assert f"| `{startup.PLAIN}` | 11.0 by itself | 20 |" in text
-    assert "| `scalene run empty.py` | fails |  |" in text
+    assert "| `scalene run empty.py` | fails | |" in text
     assert "`spprof run empty.py` at most 40 ms: holds, +40.0 (40.0 – 40.0)." in text
 
 

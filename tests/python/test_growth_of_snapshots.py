@@ -90,7 +90,7 @@ def test_few_snapshots_and_none_say_so() -> None:
 
 @pytest.mark.parametrize("wrong", [["folder"], [None], b"folder", [1, 2]])
 def test_what_is_no_snapshot_is_refused(wrong: object) -> None:
-    with pytest.raises(TypeError, match=r"growth\(\) needs snapshots, as get_snapshot\(\) returns them, not "):
+    with pytest.raises(TypeError, match=r"growth\(\) takes snapshots from get_snapshot\(\), not "):
         memprof.growth(wrong)  # type: ignore[arg-type]
 
 

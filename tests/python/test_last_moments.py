@@ -126,7 +126,7 @@ def test_sigterm_ends_a_program_whatever_fails_while_finishing(place: Place, err
     [
         (errno.ENOENT, "create the folder first"),
         (errno.EMFILE, "ulimit -n"),
-        (errno.ENFILE, "the system has no file descriptor left"),
+        (errno.ENFILE, "the system has no file descriptors left"),
         (errno.EFBIG, "ulimit -f"),
         (errno.ENOSPC, "free some space"),
         (errno.EDQUOT, "quota"),
