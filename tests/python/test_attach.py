@@ -82,7 +82,7 @@ def test_it_stays_on_and_may_be_attached_to_again(tmp_path: Path) -> None:
         assert f"process {process.pid} (at_work.py) is now being profiled and is listening at /" in found.stderr
         assert f"spprof snapshot {process.pid} -o FILE" in found.stderr
         again = spprof("attach", str(process.pid))
-        assert "was already profiled and listens at /" in again.stderr
+        assert "was already profiled and is listening at /" in again.stderr
         path = tmp_path / "now.pb.gz"
         assert spprof("attach", str(process.pid), "--for", "0.1", "-o", str(path)).returncode == 0
         assert path.exists()
@@ -179,7 +179,7 @@ def test_another_version_of_spprof_is_told() -> None:
         print("ended", flush=True)
         """,
     ) as process:
-        assert said(process.pid).startswith("it has spprof 0.0.9, and this is ")
+        assert said(process.pid).startswith("it has spprof 0.0.9, but this is ")
 
 
 def test_what_is_gone_or_no_python_is_told() -> None:
