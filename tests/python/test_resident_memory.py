@@ -92,7 +92,7 @@ def test_what_malloc_keeps_is_given_back_on_request(child: Child) -> None:
         ("malloc_free", MIB, 9, None),
         ("python_objects", 32 * MIB, 1, "gc.collect()"),
         ("thread_stacks", 32 * MIB, 1, "threading.stack_size(N)"),
-        ("pymalloc_free", 32 * MIB, 1, "it is released only when no block of an arena is in use"),
+        ("pymalloc_free", 32 * MIB, 1, "an arena is released only when none of its blocks is in use"),
         ("pymalloc_free", MIB, 1, None),
         ("files", 32 * MIB, 1, None),
     ],
