@@ -60,7 +60,7 @@ def _escaped(cell: str) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+    return f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|"
 
 
 def _rendered(cells: Sequence[Sequence[str]], alignments: Sequence[str], numbers: Sequence[int]) -> list[str]:
