@@ -51,7 +51,8 @@ typedef struct spprof_thread {
 
 _Static_assert(sizeof(spprof_thread) == 64, "all libraries share glibc's 1664 bytes of surplus static TLS");
 
-SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_model("initial-exec")));
+/* The calling thread's state, spprof_this_thread: include/macos has its own header. */
+#include "spprof/this_thread.h"
 
 /* One 8-bit counter for each hash of an address. Zero means "certainly not sampled". When the filter grows, it is
  * replaced as a whole, and the old one is never unmapped. So the mask and the counters always belong together. */

@@ -1,0 +1,15 @@
+/* this_thread.h: the calling thread's state, on macOS.
+ *
+ * Not a thread-local variable: the loader allocates those by malloc when a thread first uses them. That call would be
+ * reported to our logger, which would use the variable again; and a signal may interrupt malloc itself.
+ */
+#ifndef SPPROF_THIS_THREAD_H
+#define SPPROF_THIS_THREAD_H
+
+/* Return the calling thread's state, zeroed at its first use. If there is no memory, a state that all such threads
+ * share, whose guard keeps them outside the engine. errno is preserved. */
+SPPROF_API spprof_thread *spprof_find_this_thread(void) __attribute__((const));
+
+#define spprof_this_thread (*spprof_find_this_thread())
+
+#endif
