@@ -2,6 +2,9 @@
 #ifndef SPPROF_THIS_THREAD_H
 #define SPPROF_THIS_THREAD_H
 
+#include "spprof/api.h"
+#include "spprof/thread_state.h"
+
 SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_model("initial-exec")));
 
 #endif

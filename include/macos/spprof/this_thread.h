@@ -6,6 +6,9 @@
 #ifndef SPPROF_THIS_THREAD_H
 #define SPPROF_THIS_THREAD_H
 
+#include "spprof/api.h"
+#include "spprof/thread_state.h"
+
 /* Return the calling thread's state, zeroed at its first use. If there is no memory, a state that all such threads
  * share, whose guard keeps them outside the engine. errno is preserved. */
 SPPROF_API spprof_thread *spprof_find_this_thread(void) __attribute__((const));
