@@ -323,11 +323,10 @@ OF_PYTHON = not packaging and not viewers
 $(CHECKED_ENGINE): $(SOURCES)
 	$(MAKE) --no-print-directory install-checked
 
-# On another Python: without the tests of this mark, unless LONG is set.
-LEFT_OUT = long
-NOT_LONG = $(if $(LONG),,and not $(LEFT_OUT))
+# On another Python: without the tests marked long, unless LONG is set.
+NOT_LONG = $(if $(LONG),,and not long)
 run-python-again:
-	$(if $(LONG),,@echo "skipped on Python $(VERSION): tests marked $(LEFT_OUT), to save time; make nightly runs them")
+	$(if $(LONG),,@echo "skipped on Python $(VERSION): tests marked long, to save time; make nightly runs them")
 	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
 	$(call record-pytest,python-$(VERSION),tests/python -m "$(OF_PYTHON) $(NOT_LONG)")
 
@@ -338,13 +337,11 @@ run-cpython-suite:
 
 run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	$(PYTHON) tools/find_pythons.py --others $(ONLY) | while read -r version python; do \
-	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" LONG="$(LONG)" LEFT_OUT="$(LEFT_OUT)" \
+	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" LONG="$(LONG)" \
 	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" run-python-again </dev/null; \
 	done
 
-# On the newest one, most tests marked long run too, so that they meet two Pythons and two C libraries in .ci/run.
 run-newest-python: ONLY = --newest
-run-newest-python: LEFT_OUT = longest
 run-newest-but-one-python: ONLY = --newest-but-one
 run-newest-python run-newest-but-one-python: run-other-pythons
 

@@ -18,12 +18,12 @@ EVERY_MODE = pytest.mark.parametrize("native", ["off", "patch", "preload"])
 BRIEF_MODES = pytest.mark.parametrize(
     "native", [pytest.param("off", marks=pytest.mark.long), "patch", pytest.param("preload", marks=pytest.mark.long)]
 )
-LONGEST = [pytest.mark.long, pytest.mark.longest]
+LONG = pytest.mark.long
 BRIEF = [("default", "off"), ("default", "patch"), ("default", "preload"), ("malloc", "patch"), ("mimalloc", "patch")]
 EVERY_ALLOCATOR_AND_MODE = pytest.mark.parametrize(
     ("allocator", "native"),
     [
-        pytest.param(allocator, native, marks=() if (allocator, native) in BRIEF else LONGEST)
+        pytest.param(allocator, native, marks=() if (allocator, native) in BRIEF else LONG)
         for allocator in ALLOCATORS
         for native in ("off", "patch", "preload")
     ],

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-pytestmark = [pytest.mark.long, pytest.mark.longest]
+pytestmark = pytest.mark.long
 
 HERE = Path(__file__).parent
 ROUNDS = {"churn": 2, "embedding": 1, "saving": 1, "servers": 4}
