@@ -220,3 +220,8 @@ uint64_t sp_objects_unloaded(void) {
     dl_iterate_phdr(read_unloaded, &unloaded);
     return unloaded;
 }
+
+bool sp_objects_listen(sp_objects_listener *listener) {
+    (void)listener;
+    return false;
+}

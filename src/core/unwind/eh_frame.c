@@ -142,6 +142,12 @@ static bool read_fde(const sp_eh_image *image, const sp_eh_entry *entry, uintptr
     return !reader.failed;
 }
 
+bool sp_eh_frame_read(const sp_eh_image *image, uintptr_t address, uintptr_t pc, sp_fde *fde) {
+    sp_dwarf_reader reader = reader_from(image, address);
+    sp_eh_entry entry;
+    return read_entry(&reader, &entry) && read_fde(image, &entry, pc, fde);
+}
+
 /* ---- .eh_frame_hdr ---- */
 
 typedef struct sp_eh_header {
@@ -185,14 +191,12 @@ static bool find_in_table(const sp_eh_image *image, const sp_eh_header *header, 
         else
             high = middle;
     }
-    if (low == 0) return false;
-    sp_dwarf_reader reader = reader_from(image, address_in_pair(image, header->table + (low - 1) * PAIR_BYTES, 1));
-    sp_eh_entry entry;
-    return read_entry(&reader, &entry) && read_fde(image, &entry, pc, fde);
+    return low > 0 &&
+           sp_eh_frame_read(image, address_in_pair(image, header->table + (low - 1) * PAIR_BYTES, 1), pc, fde);
 }
 
-static bool find_from_the_first(const sp_eh_image *image, const sp_eh_header *header, uintptr_t pc, sp_fde *fde) {
-    sp_dwarf_reader reader = reader_from(image, header->eh_frame);
+bool sp_eh_frame_search(const sp_eh_image *image, uintptr_t first, uintptr_t pc, sp_fde *fde) {
+    sp_dwarf_reader reader = reader_from(image, first);
     sp_eh_entry entry;
     for (unsigned i = 0; i < SP_EH_SEARCHED_MAX && read_entry(&reader, &entry); i++)
         if (read_fde(image, &entry, pc, fde)) return true;
@@ -202,5 +206,6 @@ static bool find_from_the_first(const sp_eh_image *image, const sp_eh_header *he
 bool sp_eh_frame_find(const sp_eh_image *image, uintptr_t pc, sp_fde *fde) {
     sp_eh_header header;
     if (!read_header(image, &header)) return false;
-    return header.has_table ? find_in_table(image, &header, pc, fde) : find_from_the_first(image, &header, pc, fde);
+    return header.has_table ? find_in_table(image, &header, pc, fde)
+                            : sp_eh_frame_search(image, header.eh_frame, pc, fde);
 }

@@ -18,7 +18,7 @@
 /* The readable bytes that contain both sections of a loaded object. Nothing outside them is read. */
 typedef struct sp_eh_image {
     const uint8_t *start, *end;
-    const uint8_t *header; /* .eh_frame_hdr, within them */
+    const uint8_t *header; /* .eh_frame_hdr, within them; NULL: none (macOS) */
 } sp_eh_image;
 
 #define SP_EH_SEARCHED_MAX (1 << 16) /* about 100 ns per entry: 7 ms */
@@ -38,5 +38,11 @@ typedef struct sp_fde {
  * the image's table is missing or not of the usual kind (sorted pairs of 4-byte offsets from the header), search the
  * image from its first FDE on, through at most SP_EH_SEARCHED_MAX entries. */
 bool sp_eh_frame_find(const sp_eh_image *image, uintptr_t pc, sp_fde *fde);
+
+/* Read the description at `address`. Return false if it cannot be read or does not contain `pc`. */
+bool sp_eh_frame_read(const sp_eh_image *image, uintptr_t address, uintptr_t pc, sp_fde *fde);
+
+/* Search the image from the entry at `first` on, through at most SP_EH_SEARCHED_MAX entries. */
+bool sp_eh_frame_search(const sp_eh_image *image, uintptr_t first, uintptr_t pc, sp_fde *fde);
 
 #endif

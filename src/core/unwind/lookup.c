@@ -1,6 +1,8 @@
 #include "lookup.h"
 
+#include "describe.h"
 #include "modules.h"
+#include "objects.h"
 
 #include <stdatomic.h>
 
@@ -8,12 +10,6 @@ static _Atomic uint64_t misses;
 
 uint64_t sp_lookup_misses(void) {
     return atomic_load(&misses);
-}
-
-bool sp_lookup_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
-    if (!object->eh_header) return false;
-    sp_eh_image image = {.start = object->eh_start, .end = object->eh_end, .header = object->eh_header};
-    return sp_eh_frame_find(&image, pc, &found->fde) && sp_cfi_row_at(&image, &found->fde, pc, &found->row);
 }
 
 /* Code outside any object may disappear, and other code may replace it. So such code is looked up each time. */
@@ -24,7 +20,7 @@ __attribute__((noinline)) sp_rule sp_lookup_rule_slow(uintptr_t pc) {
     atomic_fetch_add_explicit(&misses, 1, memory_order_relaxed);
     sp_modules_note(&object);
     sp_rule rule = sp_rule_of_kind(SP_RULE_NO_TABLE);
-    if (sp_lookup_describe(&object, pc, &found)) rule = sp_rule_encode(&found.row, &found.fde);
+    if (sp_describe(&object, pc, &found)) rule = sp_rule_encode(&found.row, &found.fde);
     sp_rule_cache_insert(pc, rule);
     return rule;
 }

@@ -1,4 +1,4 @@
-/* lookup.h: from an address to its object, its description and its rule.
+/* lookup.h: from an address to its rule.
  *
  *   pc ──► rule cache ──► rule                                     nearly always
  *           └ miss: object ──► description ──► row ──► rule        once per address
@@ -9,20 +9,9 @@
 #ifndef SP_LOOKUP_H
 #define SP_LOOKUP_H
 
-#include "cfi.h"
-#include "objects.h"
 #include "rule_cache.h"
 
-#include <stdbool.h>
 #include <stdint.h>
-
-typedef struct sp_description {
-    sp_fde fde;
-    sp_cfi_row row;
-} sp_description;
-
-/* Return false if the object has no table, or the table does not describe `pc`. */
-bool sp_lookup_describe(const sp_object *object, uintptr_t pc, sp_description *found);
 
 /* Like sp_lookup_rule(), but for an address that is not in the cache. */
 sp_rule sp_lookup_rule_slow(uintptr_t pc);

@@ -1,6 +1,7 @@
 #include "unwind.h"
 
 #include "caller.h"
+#include "describe.h"
 #include "generated.h"
 #include "lookup.h"
 #include "memory.h"
@@ -21,17 +22,18 @@ static void count(_Atomic uint64_t *counter) {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-void sp_unwind_prepare(void) {
-    sp_objects_prepare(true);
-    sp_modules_prepare();
-}
-
 /* A recorded walk is not followed if its rules have since been discarded. */
 static _Atomic uint32_t rule_version;
 
 void sp_unwind_forget(void) {
     atomic_fetch_add(&rule_version, 1);
     sp_rule_cache_clear();
+}
+
+void sp_unwind_prepare(void) {
+    sp_objects_listen(sp_unwind_forget);
+    sp_objects_prepare(true);
+    sp_modules_prepare();
 }
 
 sp_unwind_counters sp_unwind_read_counters(void) {
@@ -43,11 +45,7 @@ sp_unwind_counters sp_unwind_read_counters(void) {
 
 bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end) {
     sp_object object;
-    sp_description found;
-    if (!sp_objects_find(pc, &object) || !sp_lookup_describe(&object, pc, &found)) return false;
-    *start = found.fde.pc_start;
-    *end = found.fde.pc_end;
-    return true;
+    return sp_objects_find(pc, &object) && sp_describe_function(&object, pc, start, end);
 }
 
 /* ---- The walk ---- */
@@ -142,8 +140,7 @@ static __attribute__((noinline)) step_result step_by_row(walk *at) {
     sp_description found;
     uintptr_t interrupted;
     count(&counters.evaluated);
-    if (!sp_objects_find(lookup_pc(at), &object) || !sp_lookup_describe(&object, lookup_pc(at), &found))
-        return STEP_FAILED;
+    if (!sp_objects_find(lookup_pc(at), &object) || !sp_describe(&object, lookup_pc(at), &found)) return STEP_FAILED;
     if (found.fde.signal_frame && sp_signal_frame_find(at->frame.pc, at->frame.sp, &interrupted))
         return step_by_signal_frame(at, interrupted);
     keep_registers(at);
@@ -173,6 +170,7 @@ static bool is_outside_objects(uintptr_t pc) {
 
 static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
     uintptr_t fp = at->frame.fp, pc, caller_fp;
+    if (sp_describe_is_first(lookup_pc(at), fp, &at->stack)) return STEP_FIRST;
     if (fp < at->frame.sp || fp % sizeof fp != 0) return STEP_FAILED;
     if (!sp_stack_memory_load(&at->stack, fp, &caller_fp)) return STEP_FAILED;
     if (!sp_stack_memory_load(&at->stack, fp + sizeof fp, &pc)) return STEP_FAILED;

@@ -44,7 +44,7 @@ void sp_unwind(const sp_registers *registers, sp_native_stack *out);
 /* Find where the function that contains `pc` begins and ends. Return false if it is not described. */
 bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end);
 
-/* Discard the cached rules, after an object was unloaded. */
+/* Discard the cached rules, after an object was unloaded. On macOS this happens by itself. */
 void sp_unwind_forget(void);
 
 /* How many times the walk left the fast path. */

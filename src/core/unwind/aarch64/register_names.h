@@ -5,6 +5,8 @@
 #ifndef SP_REGISTER_NAMES_H
 #define SP_REGISTER_NAMES_H
 
+#include "spprof/address_bits.h"
+
 #include <stdint.h>
 
 #define SP_REGISTER_COUNT 33
@@ -17,9 +19,9 @@
 /* x19 … x29, sp: registers that a function preserves. */
 #define SP_REGISTERS_SAVED (UINT64_C(0x7FF) << 19 | UINT64_C(1) << 31)
 
-/* If pointers are authenticated, a return address has a signature above its 48 bits. */
+/* If pointers are authenticated, a return address has a signature above its address. */
 static inline uintptr_t sp_strip_signature(uintptr_t return_address) {
-    return return_address & ((UINT64_C(1) << 48) - 1);
+    return return_address & ((UINT64_C(1) << SPPROF_ADDRESS_BITS) - 1);
 }
 
 /* Store SP_REGISTERS_SAVED and the pc, each in the slot of its DWARF register number. */
