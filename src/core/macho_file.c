@@ -6,99 +6,92 @@
 #include <errno.h>
 #include <string.h>
 
-#define MAGIC_64 0xFEEDFACF
 #define MAGIC_UNIVERSAL 0xCAFEBABE    /* big-endian, with 32-bit offsets */
 #define MAGIC_UNIVERSAL_64 0xCAFEBABF /* the same with 64-bit ones */
 #define SLICES_MAX 64
 #define COMMANDS_MAX (1 << 20) /* bytes; libraries have a few thousand */
 
-typedef struct macho_header {
-    uint32_t magic, machine, submachine, type, command_count, commands_size, flags, reserved;
-} macho_header;
-
-typedef struct segment_command {
-    uint32_t command, size;
-    char name[16];
-    uint64_t address, bytes, offset, file_bytes;
-    uint32_t protections[2], section_count, flags;
-} segment_command;
-
-_Static_assert(sizeof(macho_header) == 32 && sizeof(segment_command) == 72, "as in the file");
-
-enum { COMMAND_SYMBOLS = 0x2, COMMAND_SEGMENT = 0x19, COMMAND_UUID = 0x1B, COMMAND_FUNCTION_STARTS = 0x26 };
-
 /* ---- Load commands ---- */
 
-/* A command's words after its number and its size. Commands are padded to 8 bytes, and so is what holds them. */
-static bool words_of(const uint8_t *command, uint32_t size, uint32_t *words, size_t count) {
-    if (size < 8 + count * 4) return false;
-    memcpy(words, command + 8, count * 4);
-    return true;
-}
-
-static bool note_segment(sp_macho_file *macho, const uint8_t *command, uint32_t size) {
-    segment_command segment;
-    if (size < sizeof segment) return false;
-    memcpy(&segment, command, sizeof segment);
-    if (segment.section_count > (size - sizeof segment) / sizeof(sp_macho_section)) return false;
+static bool note_segment(sp_macho_file *macho, const sp_macho_command *command) {
+    sp_macho_segment segment;
+    if (!sp_macho_read_segment(command, &segment)) return false;
     if (strncmp(segment.name, "__TEXT", 16) == 0) macho->text_address = segment.address;
-    const sp_macho_section *sections = (const sp_macho_section *)(const void *)(command + sizeof segment);
+    if (strncmp(segment.name, "__LINKEDIT", 16) == 0)
+        macho->linkedit_address = segment.address, macho->linkedit_offset = segment.offset;
+    const sp_macho_section *sections = sp_macho_sections(command);
     for (uint32_t i = 0; i < segment.section_count && macho->section_count < SP_MACHO_SECTIONS_MAX; i++)
         macho->sections[++macho->section_count] = &sections[i];
     return true;
 }
 
-static bool note_symbols(sp_macho_file *macho, const uint8_t *command, uint32_t size) {
+static bool note_symbols(sp_macho_file *macho, const sp_macho_command *command) {
     uint32_t words[4]; /* symbols: offset, count; strings: offset, size */
-    if (!words_of(command, size, words, 4) || words[1] > UINT32_MAX / sizeof(sp_macho_symbol)) return false;
+    if (!sp_macho_words(command, words, 4) || words[1] > UINT32_MAX / sizeof(sp_macho_symbol)) return false;
     macho->symbols = (sp_macho_part){words[0], words[1] * (uint32_t)sizeof(sp_macho_symbol)};
     macho->strings = (sp_macho_part){words[2], words[3]};
     return true;
 }
 
-static bool note_uuid(sp_macho_file *macho, const uint8_t *command, uint32_t size) {
-    if (size < 8 + sizeof macho->uuid) return false;
-    memcpy(macho->uuid, command + 8, sizeof macho->uuid);
+static bool note_uuid(sp_macho_file *macho, const sp_macho_command *command) {
+    if (command->size < 8 + sizeof macho->uuid) return false;
+    memcpy(macho->uuid, command->bytes + 8, sizeof macho->uuid);
     return macho->has_uuid = true;
 }
 
-static bool note_command(sp_macho_file *macho, uint32_t number, const uint8_t *command, uint32_t size) {
+static bool note_command(sp_macho_file *macho, const sp_macho_command *command) {
     uint32_t words[2];
-    switch (number) {
-    case COMMAND_SEGMENT:
-        return note_segment(macho, command, size);
-    case COMMAND_SYMBOLS:
-        return note_symbols(macho, command, size);
-    case COMMAND_UUID:
-        return note_uuid(macho, command, size);
-    case COMMAND_FUNCTION_STARTS:
-        if (!words_of(command, size, words, 2)) return false;
+    switch (command->number) {
+    case SP_MACHO_SEGMENT:
+        return note_segment(macho, command);
+    case SP_MACHO_SYMBOLS:
+        return note_symbols(macho, command);
+    case SP_MACHO_UUID:
+        return note_uuid(macho, command);
+    case SP_MACHO_FUNCTION_STARTS:
+        if (!sp_macho_words(command, words, 2)) return false;
         macho->function_starts = (sp_macho_part){words[0], words[1]};
     }
     return true;
 }
 
-static bool note_commands(sp_macho_file *macho) {
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < macho->command_count; i++) {
-        uint32_t head[2]; /* number, size */
-        if (macho->commands_size - at < sizeof head) return false;
-        memcpy(head, macho->commands + at, sizeof head);
-        if (head[1] < sizeof head || head[1] % 8 != 0 || head[1] > macho->commands_size - at) return false;
-        if (!note_command(macho, head[0], macho->commands + at, head[1])) return false;
-        at += head[1];
-    }
-    return true;
+static bool note_commands(sp_macho_file *macho, uint32_t count) {
+    sp_macho_commands left = {macho->commands, macho->commands_size, count};
+    sp_macho_command command;
+    while (sp_macho_next(&left, &command))
+        if (!note_command(macho, &command)) return false;
+    return left.count == 0;
 }
 
-static spprof_symbols_status read_commands(sp_macho_file *macho, const macho_header *header) {
+/* The header and the commands. A loaded object begins with them. */
+static bool read_head(const sp_macho_file *macho, uint64_t offset, void *out, size_t size) {
+    return macho->header ? sp_memory_copy(out, macho->header + offset, size)
+                         : sp_macho_file_read(macho, offset, out, size);
+}
+
+static spprof_symbols_status read_commands(sp_macho_file *macho, const sp_macho_header *header) {
     if (header->commands_size == 0 || header->commands_size > COMMANDS_MAX) return SPPROF_SYMBOLS_NOT_AN_ELF;
     macho->commands_size = header->commands_size;
-    macho->command_count = header->command_count;
     macho->commands = sp_memory_map(macho->commands_size);
     if (!macho->commands) return SPPROF_SYMBOLS_OUT_OF_MEMORY;
-    bool read = sp_macho_file_read(macho, sizeof *header, macho->commands, macho->commands_size);
-    return read && note_commands(macho) ? SPPROF_SYMBOLS_FOUND : SPPROF_SYMBOLS_NOT_AN_ELF;
+    bool read = read_head(macho, sizeof *header, macho->commands, macho->commands_size);
+    return read && note_commands(macho, header->command_count) ? SPPROF_SYMBOLS_FOUND : SPPROF_SYMBOLS_NOT_AN_ELF;
+}
+
+static spprof_symbols_status read_object(sp_macho_file *macho) {
+    sp_macho_header header;
+    if (!read_head(macho, 0, &header, sizeof header)) return SPPROF_SYMBOLS_NOT_AN_ELF;
+    if (header.magic != SP_MACHO_MAGIC_64 || header.machine != SP_MACHO_OWN_MACHINE) return SPPROF_SYMBOLS_NOT_AN_ELF;
+    return read_commands(macho, &header);
+}
+
+spprof_symbols_status sp_macho_file_open_loaded(sp_macho_file *macho, const sp_object *object) {
+    int saved_errno = errno;
+    *macho = (sp_macho_file){.header = object->start, .base = object->base};
+    spprof_symbols_status status = read_object(macho);
+    if (status != SPPROF_SYMBOLS_FOUND) sp_macho_file_close(macho);
+    errno = saved_errno;
+    return status;
 }
 
 /* ---- Slices ---- */
@@ -110,12 +103,9 @@ static void forget_slice(sp_macho_file *macho) {
 }
 
 static spprof_symbols_status open_slice(sp_macho_file *macho, uint64_t offset) {
-    macho_header header;
     forget_slice(macho);
     macho->slice = offset;
-    if (!sp_macho_file_read(macho, 0, &header, sizeof header)) return SPPROF_SYMBOLS_NOT_AN_ELF;
-    if (header.magic != MAGIC_64 || header.machine != SP_MACHO_OWN_MACHINE) return SPPROF_SYMBOLS_NOT_AN_ELF;
-    return read_commands(macho, &header);
+    return read_object(macho);
 }
 
 static uint32_t big_endian(const uint8_t *bytes) {
@@ -163,13 +153,22 @@ spprof_symbols_status sp_macho_file_open(sp_macho_file *macho, const char *path,
 }
 
 void sp_macho_file_close(sp_macho_file *macho) {
+    bool is_file = macho->header == 0;
     forget_slice(macho);
-    sp_file_close(&macho->file);
+    if (is_file) sp_file_close(&macho->file);
 }
 
 /* ---- Contents ---- */
 
+/* Offsets in the file of a shared library of the system mean nothing but their distance in __LINKEDIT, which they share,
+ * too. Memory behind it is not read if it cannot be. */
+static bool read_linkedit(const sp_macho_file *macho, uint64_t offset, void *out, size_t size) {
+    return offset >= macho->linkedit_offset &&
+           sp_memory_copy(out, macho->base + macho->linkedit_address + (offset - macho->linkedit_offset), size);
+}
+
 bool sp_macho_file_read(const sp_macho_file *macho, uint64_t offset, void *out, size_t size) {
+    if (macho->header) return read_linkedit(macho, offset, out, size);
     return macho->slice <= UINT64_MAX - offset && sp_file_read(&macho->file, macho->slice + offset, out, size);
 }
 

@@ -1,5 +1,4 @@
-/* symbols_macho.c: which functions of a Mach-O file cover a batch of addresses. A macOS build has it in place of
- * symbols.c.
+/* symbols_macho.c: finds the functions of a Mach-O object, in its file or, if there is none, in memory.
  *
  *   symbols, in the file's order:  f   g   …      values without sizes
  *   function starts, ascending:    f   s   g …    s: a function whose name was stripped
@@ -7,10 +6,11 @@
  *
  * Each interval between two addresses keeps the last symbol and the last function that begin in it.
  */
+#include "image_table.h"
 #include "macho_file.h"
 #include "memory.h"
+#include "symbols_format.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define CHUNK 2048 /* symbols read at a time: 32 KiB */
@@ -31,18 +31,27 @@ typedef struct search {
         sp_macho_symbol symbols[CHUNK];
         uint8_t bytes[CHUNK * sizeof(sp_macho_symbol)];
     } chunk;
-    char names[2][SPPROF_SYMBOL_NAME_MAX + 1];
+    sp_symbol_name names[2];
     match matches[];
 } search;
 
 /* ---- Names ---- */
 
+/* In memory, libraries of the system have this instead of the names that they do not export. */
+#define NO_NAME "<redacted>"
+
+static bool is_no_name(const sp_symbol_name *name) {
+    return name->length == strlen(NO_NAME) && memcmp(name->text, NO_NAME, name->length) == 0;
+}
+
 /* Copy a symbol's name as the language knows it: the linker puts an underscore before each. */
-static size_t read_name(const search *self, const sp_macho_symbol *symbol, char *out) {
-    size_t length = sp_macho_file_read_name(self->macho, symbol->name, out, SPPROF_SYMBOL_NAME_MAX + 1);
-    if (length == 0 || out[0] != '_') return length < SPPROF_SYMBOL_NAME_MAX ? length : SPPROF_SYMBOL_NAME_MAX;
-    memmove(out, out + 1, --length);
-    return length;
+static void read_name(const search *self, const sp_macho_symbol *symbol, sp_symbol_name *name) {
+    name->length = sp_macho_file_read_name(self->macho, symbol->name, name->text, sizeof name->text);
+    if (is_no_name(name)) name->length = 0;
+    if (name->length > 0 && name->text[0] == '_')
+        memmove(name->text, name->text + 1, --name->length);
+    else if (name->length > SPPROF_SYMBOL_NAME_MAX)
+        name->length = SPPROF_SYMBOL_NAME_MAX;
 }
 
 /* ---- The better of two symbols ---- */
@@ -58,21 +67,11 @@ static int binding_rank(const sp_macho_symbol *symbol) {
     return symbol->description & SP_MACHO_WEAK ? 1 : 2;
 }
 
-static size_t leading_underscores(const char *name, size_t length) {
-    size_t count = 0;
-    while (count < length && name[count] == '_') count++;
-    return count;
-}
-
 static bool has_better_name(search *self, const sp_macho_symbol *one, const sp_macho_symbol *other) {
     if (self->names_left-- <= 0) return false;
-    char *name = self->names[0], *other_name = self->names[1];
-    size_t length = read_name(self, one, name), other_length = read_name(self, other, other_name);
-    if (length == 0 || other_length == 0) return length > 0;
-    size_t marks = leading_underscores(name, length), other_marks = leading_underscores(other_name, other_length);
-    if (marks != other_marks) return marks < other_marks;
-    if (length != other_length) return length < other_length;
-    return memcmp(name, other_name, length) < 0;
+    read_name(self, one, &self->names[0]);
+    read_name(self, other, &self->names[1]);
+    return sp_symbols_is_better_name(&self->names[0], &self->names[1]);
 }
 
 static bool is_better(search *self, const sp_macho_symbol *one, const sp_macho_symbol *other) {
@@ -84,18 +83,10 @@ static bool is_better(search *self, const sp_macho_symbol *one, const sp_macho_s
 
 /* ---- One pass over the symbols, one over the function starts ---- */
 
-/* Return the first address that is not below `value`, or NULL. */
+/* Return the match of the first address that is not below `value`, or NULL. */
 static match *first_from(search *self, uint64_t value) {
-    const spprof_symbols_query *query = self->query;
-    size_t low = 0, high = query->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (query->addresses[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < query->count ? &self->matches[low] : NULL;
+    size_t first = sp_symbols_first_from(self->query, value);
+    return first < self->query->count ? &self->matches[first] : NULL;
 }
 
 static void see_symbols(search *self) {
@@ -147,12 +138,8 @@ static bool reaches(const search *self, const sp_macho_symbol *symbol, uint64_t 
 }
 
 static spprof_symbol tell_new(search *self, const sp_macho_symbol *symbol, spprof_symbols *out) {
-    char *name = self->names[0];
-    size_t length = read_name(self, symbol, name);
-    spprof_symbol told = {symbol->value, (uint32_t)out->names_length, (uint32_t)length};
-    if (out->names_length + length <= out->names_capacity) memcpy(out->names + out->names_length, name, length);
-    out->names_length += length;
-    return told;
+    read_name(self, symbol, &self->names[0]);
+    return sp_symbols_tell(out, symbol->value, &self->names[0]);
 }
 
 /* A function that begins after the last symbol has no name. Adjacent addresses in one function share its name. */
@@ -186,20 +173,46 @@ static spprof_symbols_status look_up(const sp_macho_file *macho, const spprof_sy
     return SPPROF_SYMBOLS_FOUND;
 }
 
-spprof_symbols_status spprof_symbols_find(const spprof_symbols_query *query, spprof_symbols *symbols) {
-    int saved_errno = errno;
+/* ---- Which object ---- */
+
+static bool is_wanted(const sp_macho_file *macho, const uint8_t *uuid) {
+    return macho->has_uuid && memcmp(macho->uuid, uuid, sizeof macho->uuid) == 0;
+}
+
+/* Libraries of the system have no file: they are parts of one that all processes share. Of some there is a file too,
+ * but with other addresses. The object that is loaded has the addresses of the query. */
+static bool open_loaded(sp_macho_file *macho, const uint8_t *uuid) {
+    sp_object object;
+    if (!sp_image_table_find_uuid(uuid, sizeof macho->uuid, &object)) return false;
+    if (sp_macho_file_open_loaded(macho, &object) != SPPROF_SYMBOLS_FOUND) return false;
+    if (is_wanted(macho, uuid)) return true;
+    sp_macho_file_close(macho);
+    return false;
+}
+
+static bool is_elsewhere(const sp_macho_file *macho, const uint8_t *uuid) {
+    sp_object object;
+    return sp_image_table_find_uuid(uuid, sizeof macho->uuid, &object) &&
+           macho->text_address != object.start - object.base;
+}
+
+static spprof_symbols_status open_object(sp_macho_file *macho, const spprof_symbols_query *query) {
+    const uint8_t *uuid = query->build_id_length == sizeof macho->uuid ? query->build_id : NULL;
+    spprof_symbols_status status = sp_macho_file_open(macho, query->path, uuid);
+    if (query->build_id_length == 0) return status;
+    bool is_open = status == SPPROF_SYMBOLS_FOUND;
+    if (is_open && uuid && is_wanted(macho, uuid) && !is_elsewhere(macho, uuid)) return status;
+    if (is_open) sp_macho_file_close(macho);
+    if (uuid && open_loaded(macho, uuid)) return SPPROF_SYMBOLS_FOUND;
+    return is_open ? SPPROF_SYMBOLS_OTHER_BUILD : status;
+}
+
+spprof_symbols_status sp_symbols_find_in_object(const spprof_symbols_query *query, spprof_symbols *out) {
     sp_macho_file macho;
-    symbols->names_length = 0;
-    symbols->has_symtab = symbols->has_lines = false;
-    if (query->count > 0) memset(symbols->found, 0, query->count * sizeof *symbols->found);
-    const uint8_t *uuid = query->build_id_length == sizeof macho.uuid ? query->build_id : NULL;
-    spprof_symbols_status status = sp_macho_file_open(&macho, query->path, uuid);
+    spprof_symbols_status status = open_object(&macho, query);
     if (status != SPPROF_SYMBOLS_FOUND) return status;
-    symbols->has_lines = sp_macho_file_find(&macho, "__DWARF", "__debug_line") != NULL;
-    bool is_wanted =
-        query->build_id_length == 0 || (uuid && macho.has_uuid && memcmp(macho.uuid, uuid, sizeof macho.uuid) == 0);
-    status = is_wanted ? look_up(&macho, query, symbols) : SPPROF_SYMBOLS_OTHER_BUILD;
+    out->has_lines = sp_macho_file_find(&macho, "__DWARF", "__debug_line") != NULL;
+    status = look_up(&macho, query, out);
     sp_macho_file_close(&macho);
-    errno = saved_errno;
     return status;
 }

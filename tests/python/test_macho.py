@@ -23,11 +23,15 @@ MACHINES = {"x86_64": "macosx-x86_64", "aarch64": "macosx-arm64"}
 FRAMES = ("-fno-omit-frame-pointer", "-fomit-frame-pointer")
 UNWIND = "src/core/unwind"
 HOST = platform.machine()
-READER = ["tests/macos/read_macho.c", *(f"src/core/{name}.c" for name in ("macho_file", "symbols_macho"))]
+READER = ["tests/macos/read_macho.c", *(f"src/core/{name}.c" for name in ("macho_file", "symbols", "symbols_macho"))]
 READER += [f"{UNWIND}/compact_unwind.c", *map(str, [*ROOT.glob("src/base/*.c"), *ROOT.glob(f"src/base/{HOST}/*.c")])]
+READER = [source for source in READER if not source.endswith("_macos.c")]
 OF_OURS = [f"{UNWIND}/{name}.c" for name in ("cfi", "compact_unwind", "dwarf_reader", "eh_frame", "expression", "rule")]
 OF_ARCHITECTURE = ("compact_row.c", "rule_kept.c")
-FOR_MACOS = "src/core/late_free.c src/core/macho_file.c src/core/symbols_macho.c src/hooks/malloc_logger.c".split()
+FOR_MACOS = (
+    "src/base/image_table.c src/base/macho_image.c src/base/objects_macos.c src/core/late_free.c src/core/macho_file.c "
+    "src/core/symbols_macho.c src/core/unwind/describe_macho.c src/hooks/malloc_logger.c"
+).split()
 INCLUDED = ("include", "src", "src/base", "src/core", "src/core/{}", UNWIND, UNWIND + "/{}", "src/hooks")
 FLAGS = "-std=gnu11 -O2 -D_GNU_SOURCE -DSPPROF_BUILDING_ENGINE".split()
 
