@@ -42,7 +42,7 @@ typedef enum spprof_cpu_status {
 
 /* From now on, record which threads set an alternate signal stack, unless they do so by a raw system call. A thread
  * whose signal stack has no room for a tick is not sampled. Call this before a start, not in a handler. It enters
- * the loader. */
+ * the loader. On macOS it does nothing: such calls cannot be hooked. */
 SPPROF_API void spprof_follow_signal_stacks(void);
 
 /* Begin a session and discard the previous one's data. Every thread is sampled, including those that start later. If

@@ -187,7 +187,11 @@ SPPROF_API void spprof_set_native(bool on);
  * call through. Page protections are restored. Objects loaded later are patched too: dlopen and dlmopen are hooked,
  * and the next call finds the objects that were loaded in another way (libc's own plug-ins).
  *
- * Return the number of slots that hold our hooks now. Only one scan runs at a time: while another thread is
+ * On macOS nothing is redirected: this sets libmalloc's logger, which is told of every call. It is cleared by a stop
+ * after which no sample is live, or else by shutdown. Return 1 if a malloc, made here for trial, is reported to us; 0
+ * if another tool's logger is on top of ours and does not pass reports on.
+ *
+ * Elsewhere, return the number of slots that hold our hooks now. Only one scan runs at a time: while another thread is
  * scanning, the call does nothing. A fork waits for a running scan to end, so that no child inherits the loader's
  * lock from us. A child does not enter the loader before it has loaded something itself, since another thread may
  * have left the lock held. */
@@ -195,7 +199,7 @@ SPPROF_API size_t spprof_patch(void);
 
 /* Like spprof_patch(), but only for dlsym and dlvsym. It is for a library whose hooks already receive the calls: if
  * the library is preloaded, a lookup in the global scope finds the hooks, but a lookup through libc's handle does
- * not. */
+ * not. On macOS it only keeps the logger set. */
 SPPROF_API void spprof_follow_lookups(void);
 
 /* Declare that this thread is about to load objects. Its next slow calls look for them. */
@@ -203,7 +207,7 @@ SPPROF_API void spprof_expect_objects(void);
 
 /* List the objects that call an allocator of the malloc family that is neither ours nor the original, and the
  * objects whose slots could not be written. Return how many there are. `names` receives up to `capacity` of them,
- * valid for the life of the process. */
+ * valid for the life of the process. On macOS there are none. */
 SPPROF_API size_t spprof_uncovered(const char **names, size_t capacity);
 
 #endif

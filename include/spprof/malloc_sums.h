@@ -6,6 +6,8 @@
  * The chunks are read in place, without malloc's locks, so no thread waits. The sums are off by whatever other threads
  * allocate or free in the meantime. If the heaps exceed 256 MiB, 128 MiB are read, and the sums are estimates.
  *
+ * On macOS, spprof_measure_malloc finds nothing: the sums are those that libmalloc reports (spprof_ask_malloc).
+ *
  * Memory:  buffers on the C stack, 24 KiB.
  * Threads: any; memory that is unmapped in the meantime is left out. Signals: not in a handler. Fork: nothing is kept.
  */
@@ -47,19 +49,22 @@ SPPROF_API size_t spprof_own_extents(spprof_extent *extents, size_t capacity);
 
 /* Find the chunks of blocks from glibc's malloc. `chunks[i]` receives the size in bytes, header included, of the
  * chunk that holds the block at `addresses[i]`, or 0 if it cannot be read. If the block has been freed in the
- * meantime, this is the size of whatever is there now. */
+ * meantime, this is the size of whatever is there now. On macOS, where chunks have no headers: the block's size as
+ * malloc rounds it. */
 SPPROF_API void spprof_chunk_sizes(const uint64_t *addresses, size_t count, uint64_t *chunks);
 
-/* Trim like malloc_trim(0) if malloc is glibc's; otherwise call the other allocator's own function for trimming. */
+/* Trim like malloc_trim(0) if malloc is glibc's; otherwise call the other allocator's own function for trimming, on
+ * macOS that of all zones. */
 SPPROF_API void spprof_trim_malloc(void);
 
-/* ---- A malloc other than libc's, preloaded or the program's own ---- */
+/* ---- A malloc that reports its own statistics: macOS's, or one that is preloaded or the program's own ---- */
 
 typedef enum spprof_malloc_kind {
     SPPROF_MALLOC_UNKNOWN,
     SPPROF_MALLOC_JEMALLOC,
     SPPROF_MALLOC_TCMALLOC,
-    SPPROF_MALLOC_MIMALLOC, /* reports no numbers that cover all threads */
+    SPPROF_MALLOC_MIMALLOC,  /* reports no numbers that cover all threads */
+    SPPROF_MALLOC_LIBMALLOC, /* macOS's own: its free bytes include pages that were never touched */
 } spprof_malloc_kind;
 
 typedef struct spprof_malloc_said {
@@ -70,7 +75,7 @@ typedef struct spprof_malloc_said {
 } spprof_malloc_said;
 
 /* Read the allocator's own statistics. To produce them, the allocator takes its locks, one arena after the other,
- * like malloc does. Return false if the allocator is libc's, or has no statistics that we know how to read. */
+ * like malloc does. Return false if the allocator is glibc's, or has no statistics that we know how to read. */
 SPPROF_API bool spprof_ask_malloc(spprof_malloc_said *said);
 
 SPPROF_API void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums);

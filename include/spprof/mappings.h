@@ -5,7 +5,8 @@
  *
  * Mappings that are counted elsewhere are left out: those that the allocator in use makes, arenas of Python's pools,
  * and those made by code that has asked to be left out (spprof_leave_out_mappings_of). Calls by libc itself, by the
- * loader and by us reach no hook. Mappings from before the start are not listed.
+ * loader and by us reach no hook. Mappings from before the start are not listed. On macOS none is listed: nothing hooks
+ * these functions.
  *
  * Every large mapping is listed. Mappings smaller than 128 KiB, or smaller than a quarter of the sampling interval if
  * that is more, are sampled: a mapping of s bytes is listed with probability 1 − exp(−s/interval). If the interval is

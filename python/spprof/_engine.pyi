@@ -444,9 +444,9 @@ def chunk_sizes(addresses: bytes) -> bytes | None:
     """
 
 def malloc_said() -> tuple[str, int, int, int] | None:
-    """Return the name of the malloc if it is not libc's ("jemalloc", "tcmalloc", "mimalloc"), and three sizes in bytes:
-    in use, free but in memory, and its own data. The sizes are 0 for mimalloc, which does not report them. None: malloc
-    is libc's.
+    """Return the name of the malloc if it is not glibc's ("jemalloc", "tcmalloc", "mimalloc"; "libmalloc" on macOS),
+    and three sizes in bytes: in use, free but in memory, and its own data. The sizes are 0 for mimalloc, which does not
+    report them; libmalloc's free bytes include pages that were never touched. None: malloc is glibc's.
     """
 
 def own_extents() -> list[tuple[int, int, int]]:

@@ -18,7 +18,9 @@ typedef struct range {
 } range;
 
 static range engine, extension; /* `extension`: the object that provides the walker */
-static range passage;           /* sp_capture_let_through's function, in the engine */
+static range allocator;         /* the object that reports to our hooks; empty: they replace its functions */
+static _Atomic uintptr_t reporting_function; /* in that object, or 0 */
+static range passage;                        /* sp_capture_let_through's function, in the engine */
 
 static void set_range(range *range, uintptr_t start, uintptr_t end) {
     atomic_store_explicit(&range->start, start, memory_order_relaxed);
@@ -36,7 +38,7 @@ static bool is_within(const range *range, uintptr_t address) {
 }
 
 static bool is_own(uintptr_t address) {
-    bool ours = is_within(&engine, address) || is_within(&extension, address);
+    bool ours = is_within(&engine, address) || is_within(&extension, address) || is_within(&allocator, address);
     return ours && !is_within(&passage, address - 1);
 }
 
@@ -50,6 +52,11 @@ void sp_capture_prepare(void) {
     sp_unwind_prepare();
     learn_range(&engine, (uintptr_t)&sp_capture_prepare);
     learn_range(&extension, (uintptr_t)atomic_load(&sp_the_profiler.walker));
+    learn_range(&allocator, atomic_load(&reporting_function));
+}
+
+void sp_capture_leave_out_allocator(uintptr_t function) {
+    atomic_store(&reporting_function, function);
 }
 
 /* ---- Evaluation code ---- */

@@ -19,6 +19,10 @@ void sp_capture_prepare(void);
  * program's stack. */
 void sp_capture_let_through(uintptr_t function);
 
+/* Declare that the object around this function calls our hooks when it has allocated. Like the hooks' own, its frames
+ * at the leaf are left out from the next start on. */
+void sp_capture_leave_out_allocator(uintptr_t function);
+
 /* From now on, leave code that the interpreter has generated out of stacks. The layout of the evaluation loop's
  * frame is taken from the calling thread's own stack. Call this inside the guard, after sp_capture_prepare(), and
  * once there is a table for code. NULL: leave nothing out. */

@@ -56,6 +56,21 @@ static void leave_lifecycle(void) {
     sp_guard_leave(&spprof_this_thread);
 }
 
+void sp_profiler_listen(sp_lifecycle_listener *listener) {
+    atomic_store(&profiler->listener, listener);
+}
+
+void sp_profiler_call_alone(void (*change)(void)) {
+    enter_lifecycle();
+    change();
+    leave_lifecycle();
+}
+
+static void tell_listener_locked(void) {
+    sp_lifecycle_listener *listener = atomic_load(&profiler->listener);
+    if (listener) listener(sp_profiler_plan().active);
+}
+
 /* Leave the broken state as it is, and stop running any of our code. */
 static void switch_off(void) {
     sp_plan plan = sp_profiler_plan();
@@ -178,6 +193,7 @@ spprof_status spprof_start(uint32_t rate, const uint64_t *seed) {
     prepare_stacks();
     enter_lifecycle();
     spprof_status status = start_locked(rate, seed);
+    tell_listener_locked();
     leave_lifecycle();
     return status;
 }
@@ -185,6 +201,7 @@ spprof_status spprof_start(uint32_t rate, const uint64_t *seed) {
 spprof_status spprof_stop(void) {
     enter_lifecycle();
     spprof_status status = stop_locked();
+    tell_listener_locked();
     leave_lifecycle();
     return status;
 }
@@ -194,6 +211,7 @@ void spprof_shutdown(void) {
     stop_locked();
     atomic_store(&profiler->shut_down, true);
     if (profiler->created) sp_live_table_close(&profiler->live);
+    tell_listener_locked();
     leave_lifecycle();
 }
 

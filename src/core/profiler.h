@@ -30,6 +30,14 @@ void sp_profiler_call_when_used(sp_waker *waker);
 /* Report that a start or a probe is about to happen. */
 void sp_profiler_use(void);
 
+/* Set the function that is called at the end of each start, also one that failed, and of each stop and shutdown. It
+ * runs under the lifecycle lock and inside the guard. */
+typedef void sp_lifecycle_listener(bool is_active);
+void sp_profiler_listen(sp_lifecycle_listener *listener);
+
+/* Call `change` as a listener is called, so that it runs alone. */
+void sp_profiler_call_alone(void (*change)(void));
+
 /* Handle one of the slow calls in which this thread expects new objects. */
 void sp_profiler_meet_expected(spprof_thread *self);
 
@@ -56,6 +64,7 @@ typedef struct sp_profiler {
     _Atomic(spprof_tick_walker *) tick_walker; /* for an interrupted thread; may also be NULL */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched or needs patching */
     _Atomic(sp_waker *) waker;                 /* NULL: nothing sleeps */
+    _Atomic(sp_lifecycle_listener *) listener; /* NULL: nothing depends on starts and stops */
     _Atomic(spprof_refusal *) refusal;         /* NULL: no function has been set */
     _Atomic bool used;                         /* has been started or probed */
     _Atomic bool native;                       /* the native hooks make sample decisions */

@@ -8,15 +8,39 @@
 
 static _Atomic(sp_malloc_logger *) previous; /* the logger below ours; NULL: none */
 static _Atomic(sp_is_allocated *) allocated;
+static _Atomic uint32_t deciding; /* threads that may be about to insert a sample */
 
 /* ---- Reports to the engine ---- */
 
+/* A thread announces itself before it reads whether sampling is active; a stop reads `deciding` after sampling has
+ * ended. The fences order the two, so that a stop either sees the thread, or the thread sees the stop. */
+static void enter_decision(void) {
+    atomic_fetch_add(&deciding, 1);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static void leave_decision(void) {
+    atomic_fetch_sub(&deciding, 1);
+}
+
 /* Begin as malloc's hooks do: with native="off" only a handoff is completed. */
-static void begin(spprof_ticket *ticket, size_t size) {
+static void decide(size_t size, uintptr_t result) {
+    spprof_ticket ticket;
+    enter_decision();
     if (sp_profiler_counts_native())
-        spprof_begin(ticket, size);
+        spprof_begin(&ticket, size);
     else
-        spprof_begin_uncounted(ticket, size);
+        spprof_begin_uncounted(&ticket, size);
+    spprof_end(&ticket, (void *)result);
+    leave_decision();
+}
+
+static void decide_realloc(size_t size, bool counted, uintptr_t result) {
+    spprof_ticket ticket;
+    enter_decision();
+    spprof_begin_realloc(&ticket, NULL, size, counted && sp_profiler_counts_native());
+    spprof_end(&ticket, (void *)result);
+    leave_decision();
 }
 
 /* The block at `address` is new: a sample that is still listed there is of a block whose free is reported later or
@@ -27,10 +51,7 @@ static void end_older(uintptr_t address) {
 
 static void report_allocation(size_t size, uintptr_t result) {
     end_older(result);
-    if (spprof_passes(size)) return;
-    spprof_ticket ticket;
-    begin(&ticket, size);
-    spprof_end(&ticket, (void *)result);
+    if (!spprof_passes(size)) decide(size, result);
 }
 
 static void report_free(uintptr_t address) {
@@ -51,10 +72,7 @@ static void report_realloc(uintptr_t old, size_t size, uintptr_t result) {
     bool already_counted = sp_is_already_counted((void *)old, size);
     if (already_counted) sp_already_counted_end();
     if (result != old) end_older(result);
-    if (!already_counted && spprof_passes(size)) return;
-    spprof_ticket ticket;
-    spprof_begin_realloc(&ticket, NULL, size, !already_counted && sp_profiler_counts_native());
-    spprof_end(&ticket, (void *)result);
+    if (already_counted || !spprof_passes(size)) decide_realloc(size, !already_counted, result);
 }
 
 /* ---- The logger ---- */
@@ -102,10 +120,49 @@ bool sp_malloc_logger_install(sp_malloc_logger **variable, sp_is_allocated *is_a
 
 /* A thread that has read the variable may still call our logger, which still passes its report on. */
 bool sp_malloc_logger_remove(sp_malloc_logger **variable) {
-    if (place == OUT) return true;
     sp_malloc_logger *found = logger;
     sp_malloc_logger *before = atomic_load_explicit(&previous, memory_order_relaxed);
     bool set_back = __atomic_compare_exchange_n(variable, &found, before, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
-    place = set_back || !found ? OUT : BELOW;
+    if (set_back || !found) place = OUT;
+    if (place == IN) place = BELOW;
     return place == OUT;
+}
+
+/* ---- While it is needed ---- */
+
+static sp_malloc_logger **followed; /* the variable; everything here is protected by the lifecycle lock */
+static bool wanted;                 /* by the next start, or by one that is active */
+
+/* Return whether some free may still have to be reported. */
+static bool is_needed(void) {
+    const sp_counters *counters = &sp_the_profiler.counters;
+    if (wanted) return true;
+    if (spprof_is_shut_down()) return false;
+    atomic_thread_fence(memory_order_seq_cst);
+    bool is_deciding = atomic_load(&deciding) > 0; /* first: a thread that has left may have inserted a sample */
+    return is_deciding || atomic_load(&counters->total_samples) != atomic_load(&counters->freed_samples);
+}
+
+static void listen(bool is_active) {
+    if (!is_active) wanted = false;
+    if (!is_needed()) sp_malloc_logger_remove(followed);
+}
+
+void sp_malloc_logger_follow(sp_malloc_logger **variable, sp_is_allocated *is_allocated) {
+    followed = variable;
+    atomic_store_explicit(&allocated, is_allocated, memory_order_relaxed);
+    sp_profiler_listen(listen);
+}
+
+/* If another tool has cleared the variable, frees were missed. */
+static void set_logger(void) {
+    if (spprof_is_shut_down()) return;
+    bool was_cleared = place == IN && !__atomic_load_n(followed, __ATOMIC_RELAXED);
+    if (was_cleared) spprof_count_drop(SPPROF_DROP_HOOK_DISPLACED);
+    wanted = true;
+    sp_malloc_logger_install(followed, atomic_load_explicit(&allocated, memory_order_relaxed));
+}
+
+void sp_malloc_logger_want(void) {
+    if (followed) sp_profiler_call_alone(set_logger);
 }

@@ -93,6 +93,24 @@ TEST(test_own_frames_are_left_out) {
     run_threads(1, allocate_in_thread, NULL);
 }
 
+static void allocate_without_libc(unsigned thread, void *argument) {
+    (void)thread;
+    spprof_stack stack = allocate_here();
+    sp_object object;
+    for (uint32_t i = 0; i < stack.count; i++)
+        CHECK(sp_objects_find(stack.frames[i] - 1, &object) && object.start != *(uintptr_t *)argument);
+}
+
+/* As if libc called our hooks. */
+TEST(test_frames_of_an_allocator_that_calls_hooks_are_left_out) {
+    sp_object libc;
+    uintptr_t in_libc = (uintptr_t)dlsym(RTLD_DEFAULT, "pthread_create");
+    sp_capture_leave_out_allocator(in_libc);
+    start(0);
+    assert_true(sp_objects_find(in_libc, &libc));
+    run_threads(1, allocate_without_libc, &libc.start);
+}
+
 static __attribute__((noinline)) void let_through(void) {
     allocate(1, 100);
     __asm__ volatile("" ::: "memory"); /* prevents a tail call */
@@ -260,6 +278,7 @@ int main(void) {
         cmocka_unit_test(test_a_sample_has_interpreter_frames_and_native_callers),
         cmocka_unit_test(test_the_same_place_has_the_same_stack),
         cmocka_unit_test(test_own_frames_are_left_out),
+        cmocka_unit_test(test_frames_of_an_allocator_that_calls_hooks_are_left_out),
         cmocka_unit_test(test_a_function_that_calls_the_program_is_part_of_its_stack),
         cmocka_unit_test(test_groups_without_an_anchor_come_behind_native_frames),
         cmocka_unit_test(test_no_more_than_eight_places_are_evaluation_code),

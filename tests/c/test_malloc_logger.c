@@ -14,6 +14,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define THREADS 8
 #define BLOCKS 2048
@@ -563,6 +565,148 @@ TEST(test_a_variable_that_was_cleared_is_set_again) {
     assert_true(sp_malloc_logger_install(&the_variable, in_use));
 }
 
+/* ---- While it is needed ---- */
+
+static sp_malloc_logger *want(void) {
+    the_variable = NULL;
+    sp_malloc_logger_follow(&the_variable, in_use);
+    assert_null(the_variable);
+    sp_malloc_logger_want();
+    assert_non_null(the_variable);
+    return the_variable;
+}
+
+TEST(test_a_stop_clears_the_variable) {
+    the_variable = below_ours;
+    sp_malloc_logger_follow(&the_variable, in_use);
+    assert_true(the_variable == below_ours);
+    for (int session = 0; session < 2; session++) {
+        sp_malloc_logger_want();
+        assert_true(the_variable != below_ours);
+        start(0);
+        log_malloc(1, 100);
+        log_free(1);
+        assert_int_equal(spprof_stop(), SPPROF_OK);
+        assert_true(the_variable == below_ours);
+    }
+    assert_int_equal(stats().total_samples, 2);
+}
+
+TEST(test_a_start_without_native_allocations_sets_nothing) {
+    the_variable = NULL;
+    sp_malloc_logger_follow(&the_variable, in_use);
+    start(0);
+    allocate(1, 100);
+    assert_int_equal(spprof_stop(), SPPROF_OK);
+    assert_null(the_variable);
+}
+
+/* What is live after a stop is still followed, as on Linux. */
+TEST(test_after_a_stop_frees_of_live_samples_are_followed) {
+    sp_malloc_logger *logger = want();
+    start(0);
+    log_malloc(1, 100);
+    log_malloc(2, 10);
+    assert_int_equal(spprof_stop(), SPPROF_OK);
+    assert_true(the_variable == logger);
+    log_malloc(3, 1000);
+    assert_live(2, 110);
+    log_free(1);
+    log_realloc(2, 20, address_of(2));
+    assert_live(0, 0);
+    start(0); /* without native allocations, and nothing is left to follow */
+    assert_null(the_variable);
+}
+
+TEST(test_shutdown_clears_the_variable) {
+    want();
+    start(0);
+    log_malloc(1, 100);
+    spprof_shutdown();
+    assert_null(the_variable);
+    assert_live(1, 100);
+    sp_malloc_logger_want();
+    assert_null(the_variable);
+}
+
+TEST(test_a_start_that_fails_clears_the_variable) {
+    want();
+    assert_int_equal(spprof_start(SPPROF_RATE_MAX + 1, NULL), SPPROF_BAD_RATE);
+    assert_null(the_variable);
+}
+
+TEST(test_a_second_start_changes_nothing) {
+    sp_malloc_logger *logger = want();
+    start(0);
+    assert_int_equal(spprof_start(0, NULL), SPPROF_ALREADY_ACTIVE);
+    assert_true(the_variable == logger);
+}
+
+TEST(test_a_variable_that_was_cleared_while_active_is_counted) {
+    sp_malloc_logger *logger = want();
+    start(0);
+    sp_malloc_logger_want();
+    assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
+    the_variable = NULL;
+    sp_malloc_logger_want();
+    assert_true(the_variable == logger);
+    assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 1);
+}
+
+TEST(test_a_stop_leaves_a_logger_on_top_of_ours) {
+    ours = want();
+    start(0);
+    the_variable = above_ours;
+    assert_int_equal(spprof_stop(), SPPROF_OK);
+    assert_true(the_variable == above_ours);
+    log_malloc(1, 100); /* passed on to ours, which is not active */
+    assert_live(0, 0);
+    the_variable = ours; /* the other logger was removed */
+    start(0);
+    assert_null(the_variable);
+}
+
+static size_t walker_that_stops(uint64_t *frames, size_t capacity, bool *depth_limited) {
+    (void)frames, (void)capacity, (void)depth_limited;
+    assert_int_equal(spprof_stop(), SPPROF_OK);
+    return 0;
+}
+
+/* A thread has decided on a sample, and inserts it after the stop. */
+TEST(test_a_stop_waits_for_samples_on_their_way) {
+    sp_malloc_logger *logger = want();
+    spprof_set_walker(walker_that_stops);
+    start(0);
+    log_malloc(1, 100);
+    assert_true(the_variable == logger);
+    assert_live(1, 100);
+    log_free(1);
+    assert_live(0, 0);
+}
+
+TEST(test_a_forked_child_goes_on) {
+    sp_malloc_logger *logger = want();
+    start(0);
+    log_malloc(1, 100);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        log_malloc(2, 10);
+        CHECK(stats().live_samples == 2);
+        log_free(1);
+        log_free(2);
+        CHECK(spprof_stop() == SPPROF_OK && the_variable == NULL);
+        sp_malloc_logger_want();
+        CHECK(spprof_start(0, NULL) == SPPROF_OK && the_variable == logger);
+        log_malloc(3, 1);
+        CHECK(stats().live_samples == 1);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    assert_live(1, 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_million_reports_leave_what_is_allocated),
@@ -585,6 +729,16 @@ int main(void) {
         cmocka_unit_test(test_the_logger_that_was_there_is_called_and_set_back),
         cmocka_unit_test(test_a_logger_on_top_of_ours_stays),
         cmocka_unit_test(test_a_variable_that_was_cleared_is_set_again),
+        cmocka_unit_test(test_a_stop_clears_the_variable),
+        cmocka_unit_test(test_a_start_without_native_allocations_sets_nothing),
+        cmocka_unit_test(test_after_a_stop_frees_of_live_samples_are_followed),
+        cmocka_unit_test(test_shutdown_clears_the_variable),
+        cmocka_unit_test(test_a_start_that_fails_clears_the_variable),
+        cmocka_unit_test(test_a_second_start_changes_nothing),
+        cmocka_unit_test(test_a_variable_that_was_cleared_while_active_is_counted),
+        cmocka_unit_test(test_a_stop_leaves_a_logger_on_top_of_ours),
+        cmocka_unit_test(test_a_stop_waits_for_samples_on_their_way),
+        cmocka_unit_test(test_a_forked_child_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-"""A malloc other than libc's: its own statistics, and the location of its memory."""
+"""A malloc other than glibc's: its own statistics, and the location of its memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ there.
 def parts_of_malloc(nameless: Sequence[tuple[int, int]], taken: Taken, absent: int) -> dict[str, int]:
     """Return the parts of memory according to the malloc's own statistics. The statistics also count pages that were
     never touched, so they are limited to memory that is resident and belongs to no other part. Without statistics, all
-    of this malloc's memory is one part.
+    of this malloc's memory is one part. macOS's libmalloc does not know how much of its free memory is resident, so its
+    blocks come first.
     """
     said = _engine.malloc_said()
     if said is None:
@@ -29,8 +30,9 @@ def parts_of_malloc(nameless: Sequence[tuple[int, int]], taken: Taken, absent: i
     if name == "mimalloc":
         return {"native_blocks": of_mimalloc(nameless, taken)}
     there = sum(bytes_in_memory(*place) for one in nameless for place in taken.left_of(*one))
-    free = min(free, there)
-    return {"native_blocks": min(max(used - absent, 0) + own, there - free), "malloc_free": free}
+    blocks = max(used - absent, 0) + own
+    free = min(free, max(there - blocks, 0) if name == "libmalloc" else there)
+    return {"native_blocks": min(blocks, there - free), "malloc_free": free}
 
 
 def are_from_mimalloc(one: object) -> bool:

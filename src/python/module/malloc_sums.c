@@ -55,7 +55,7 @@ PyObject *sp_chunk_sizes_with_gil(PyObject *module, PyObject *addresses) {
     return sizes;
 }
 
-static const char *const kinds[] = {"unknown", "jemalloc", "tcmalloc", "mimalloc"};
+static const char *const kinds[] = {"unknown", "jemalloc", "tcmalloc", "mimalloc", "libmalloc"};
 
 PyObject *sp_malloc_said_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;

@@ -8,7 +8,7 @@
  * kernel's heap), ascending. Keys and units are those of the struct spprof_malloc_sums. */
 PyObject *sp_malloc_sums_with_gil(PyObject *module, PyObject *places);
 
-/* malloc_said() -> (name, used, free, own) in bytes, or None if malloc is libc's or unknown (spprof_ask_malloc). */
+/* malloc_said() -> (name, used, free, own) in bytes, or None if malloc is glibc's or unknown (spprof_ask_malloc). */
 PyObject *sp_malloc_said_with_gil(PyObject *module, PyObject *unused);
 
 /* chunk_sizes(addresses) -> bytes, one "Q" per address (see spprof_chunk_sizes), or None if malloc is not glibc's. */

@@ -76,7 +76,8 @@ static bool is_one_of(const char *wanted, const char *one, const char *other) {
 /* Install the native hooks. Return the mode that results from `wanted`, or NULL with an exception set. */
 static const char *enter_native_mode(const char *wanted) {
     if (strcmp(wanted, "off") == 0) return "off";
-    if (is_one_of(wanted, "auto", "preload") && is_preloaded()) {
+    bool preloaded = is_preloaded(); /* asked before the first patch, whichever mode that is for */
+    if (preloaded && is_one_of(wanted, "auto", "preload")) {
         spprof_follow_lookups();
         return "preload";
     }
