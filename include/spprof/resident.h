@@ -67,4 +67,9 @@ SPPROF_API void spprof_rest(void);
 /* Write the kernel's name of the thread, terminated; "" if the thread has ended or its name cannot be read. */
 SPPROF_API void spprof_thread_name(uint32_t thread_id, char name[SPPROF_THREAD_NAME_SIZE]);
 
+/* Visit all threads of the process. Those that start or end in the meantime may or may not be visited. Return false if
+ * the kernel's list cannot be read completely. */
+typedef void spprof_thread_visitor(uint32_t thread_id, void *data);
+SPPROF_API bool spprof_each_thread(spprof_thread_visitor *visit, void *data);
+
 #endif

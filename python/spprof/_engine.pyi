@@ -182,6 +182,9 @@ def measured(mappings: bytes) -> tuple[bytes, list[str]]:
 def thread_name(thread_id: int) -> str:
     """Return the kernel's name of a thread; "" if it has ended, or cannot be read."""
 
+def thread_ids() -> list[int]:
+    """Return the kernel's ids of all threads of the process; empty if they cannot be listed."""
+
 def samples_without(samples: bytes, stack_ids: bytes) -> bytes:
     """Return packed samples without those of the given stacks (ids packed as 64-bit integers) of the same snapshot."""
 
@@ -308,6 +311,9 @@ def stacks_text() -> bytes:
     """Return what every thread except the calling one is doing now, as text for people. Releases the GIL, and waits at
     most half a second for threads that do not answer.
     """
+
+def resident_bytes() -> int:
+    """Return the process's resident bytes (RSS); 0 if unknown."""
 
 def state_text() -> bytes:
     """Return the state of the process and its profilers: the document of ``/stats``, as JSON. Releases the GIL."""

@@ -26,7 +26,7 @@ import os
 import time
 import warnings
 
-from spprof import _engine, environment, joining
+from spprof import _engine, environment, joining, supported
 from spprof.on_demand import keep_all, module
 from spprof.records import suppress
 from spprof.symbolize.thread_names import ids, python_names
@@ -279,8 +279,8 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     if function is None or not callable(function):
         given = arguments if function is None else (function, *arguments)
         profiler = Profiler(*given, **settings)
-        return lambda wrapped: decorator.decorate(wrapped, profiler, BY_THREAD)
-    return decorator.decorate(function, Profiler(*arguments, **settings), BY_THREAD)
+        return lambda wrapped: decorator.decorate(wrapped, profiler, _by_thread())
+    return decorator.decorate(function, Profiler(*arguments, **settings), _by_thread())
 
 
 # ---- A profile on behalf of a client outside the program
@@ -375,6 +375,11 @@ BY_THREAD = (
 )
 
 
+def _by_thread() -> str:
+    """Return the warning about a thread in place of timers; "" on macOS, which has no timers to permit."""
+    return "" if supported.is_macos() else BY_THREAD
+
+
 _UNLISTED = (
     "the threads cannot be listed (is /proc mounted and readable?), so only the thread that starts the profile may be "
     "sampled: make /proc/self/task readable"
@@ -383,7 +388,7 @@ _UNLISTED = (
 
 def _warn_of_limits(ticks: str) -> None:
     """Warn about what the system withholds. The warning points at the caller's caller."""
-    words = [BY_THREAD] if ticks == "thread" else []
+    words = [_by_thread()] if ticks == "thread" and _by_thread() else []
     if not _finds_threads(ticks):
         words.append(_UNLISTED)
     if not words:

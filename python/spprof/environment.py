@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from spprof import supported
 from spprof.warn_once import warn_once
 
 VARIABLE = "SPPROF"
@@ -25,9 +26,11 @@ def is_off() -> bool:
 def keeps_from_starting() -> bool:
     """Like ``is_off``, but for a caller that is about to start. If true, warn the calling program once per process.
 
-    If a filter turns warnings into errors, give no warning: the program must continue.
+    If a filter turns warnings into errors, give no warning: the program must continue. RuntimeError: nothing may start
+    on this system.
     """
     if not is_off():
+        supported.check_start()
         return False
     warn_once("reported that it is off", f"{IS_OFF}: profiles and snapshots are empty")
     return True

@@ -26,7 +26,7 @@ import time
 import warnings
 from _operator import index
 
-from spprof import _engine, environment, joining
+from spprof import _engine, environment, joining, supported
 from spprof.on_demand import keep_all, load, module, run_all
 from spprof.reserve import with_reserve
 from spprof.teardown import is_torn_down
@@ -164,7 +164,8 @@ def start(
 
     ``native``: how to follow allocations below Python's allocators. ``"auto"`` uses ``libspprof_alloc.so`` if it was
     preloaded (LD_PRELOAD), else patches the loaded objects, which needs no restart. ``"preload"`` requires the library
-    and raises without it. ``"patch"`` patches. ``"off"`` follows Python's allocators only.
+    and raises without it. ``"patch"`` patches. ``"off"`` follows Python's allocators only. On macOS, ``"auto"`` and
+    ``"patch"`` use libmalloc's logger, and ``"preload"`` raises.
 
     ``seed``: 0 to 2**64 - 1 makes each thread's random sequence the same in every run; None picks a random seed.
 
@@ -292,7 +293,7 @@ def get_stats() -> MemProfStats:
         peak_heap_bytes=rounded(stats["peak_bytes"], _engine.BYTES_ONE),
         heap_map_load_percent=percent(stats["live_samples"], stats["live_samples_max"]),
         sampling_rate_bytes=stats["sampling_rate_bytes"],
-        native_mode=stats["native_mode"],
+        native_mode=_native_mode(stats["native_mode"]),
         dropped_samples=dict(stats["dropped_samples"]),
         collisions=stats["missed_frees"],
         evicted_stacks=stats["evicted_stacks"],
@@ -405,6 +406,10 @@ class MemoryProfiler:
 def _start(rate_bytes: int, native: str, seed: int | None, budget_ppm: int) -> None:
     if environment.keeps_from_starting():
         return
+    if native == "preload" and supported.is_macos():
+        raise RuntimeError(
+            'native="preload" is for Linux; on macOS, libmalloc\'s logger reports native allocations: use native="auto"'
+        )
     keep_all()
     if rate_bytes < _FINE_BYTES:
         run_all()
@@ -417,14 +422,30 @@ def _start(rate_bytes: int, native: str, seed: int | None, budget_ppm: int) -> N
         atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
 
 
-def _warn_of_off() -> None:
-    words = (
+_LOGGER = "logger"
+
+
+def _native_mode(of_engine: str) -> str:
+    """Return the engine's native mode in the words of the API. On macOS, libmalloc's logger stands in for patching."""
+    return _LOGGER if of_engine == "patch" and supported.is_macos() else of_engine
+
+
+def _why_off() -> str:
+    if supported.is_macos():
+        return (
+            "the heap profiler found no logger of libmalloc that it could set, so it samples Python's allocators only; "
+            'use native="off" if that is what you want'
+        )
+    return (
         "the heap profiler found no malloc call that it could patch (a statically linked program, or a sandbox that "
         "refuses process_vm_writev where there is no /proc), so it samples Python's allocators only: start the program "
         f'with LD_PRELOAD={_engine.library_path()}, or use native="off" if that is what you want'
     )
+
+
+def _warn_of_off() -> None:
     try:
-        warnings.warn(words, RuntimeWarning, stacklevel=4)
+        warnings.warn(_why_off(), RuntimeWarning, stacklevel=4)
     except RuntimeWarning:  # a filter turned it into an error: leave nothing started
         _engine.stop()
         raise

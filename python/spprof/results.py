@@ -313,7 +313,9 @@ class MemProfStats:
     sampling_rate_bytes: int
     """The latest sampling interval: mean bytes between samples; 0 = every allocation."""
     native_mode: str
-    """How allocations below Python's allocators are followed: ``"preload"``, ``"patch"`` or ``"off"``."""
+    """How allocations below Python's allocators are followed: ``"preload"``, ``"patch"``, ``"off"``, or on macOS
+    ``"logger"`` instead of the first two.
+    """
     dropped_samples: dict[str, int]
     """Lost samples by reason. Every reason is listed, with 0 if nothing was lost."""
     collisions: int
@@ -461,7 +463,7 @@ class CpuStats:
     interval_ms: float
     native: bool
     ticks: str
-    """The source of samples: ``"timer"``, one per thread; or, if the system does not permit timers, ``"thread"``: a
+    """The source of samples: ``"timer"``, one per thread; or, if the system has or permits no timers, ``"thread"``: a
     thread that wakes up every interval and samples all others.
     """
     duration_ns: int

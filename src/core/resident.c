@@ -131,3 +131,7 @@ _Static_assert(SPPROF_THREAD_NAME_SIZE == SP_TASK_NAME_SIZE, "passed on unchange
 void spprof_thread_name(uint32_t thread_id, char name[SPPROF_THREAD_NAME_SIZE]) {
     sp_task_name(thread_id, name);
 }
+
+bool spprof_each_thread(spprof_thread_visitor *visit, void *data) {
+    return sp_tasks_each(visit, data);
+}

@@ -18,7 +18,7 @@ FLOORS = (
     {"cli"},
     {"__init__"},
     {"http"},
-    {"memprof", "cpu", "estimate", "supported"},
+    {"memprof", "cpu", "estimate"},
     {"serve"},
     {"heap", "cpu_time"},
     {"formats"},
@@ -30,7 +30,7 @@ FLOORS = (
     {"on_demand"},
     {"results", "reserve", "rows", "environment", "joining"},
     {"warn_once"},
-    {"json_text", "records", "text", "teardown", "_engine"},
+    {"json_text", "records", "text", "teardown", "supported", "_engine"},
 )
 """The layers from the top down. Modules in the same layer do not import each other."""
 

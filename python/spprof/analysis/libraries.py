@@ -16,7 +16,7 @@ _INSTALLED = ("/site-packages/", "/dist-packages/")
 _PYTHON = ("/lib/python3.", "/lib64/python3.")
 _OTHER_STANDARD = ("/usr/local/go/src/", "/lib/rustlib/")
 _FOREIGN = ("/pkg/mod/", "/vendor/", "/.cargo/registry/", "/node_modules/")
-_FOREIGN_BEGINNINGS = ("/usr/", "/lib")
+_FOREIGN_BEGINNINGS = ("/usr/", "/lib", "/System/", "/Library/", "/opt/homebrew/")
 _KEPT = 4096
 
 _answers: dict[str, bool] = {}

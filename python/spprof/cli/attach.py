@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from spprof import supported
 from spprof.cli import values
 from spprof.cli.arguments import refusal
 from spprof.cli.attach_script import NotReachedError, Talk
@@ -17,13 +18,15 @@ from spprof.cli.outputs import output_of
 from spprof.cli.terminal import say
 from spprof.formats.atomic_file import write_file
 from spprof.pprof.profile import ProfileError
-from spprof.process.other_process import OtherProcess
+from spprof.process.other_process import process_of
 from spprof.text import visible
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
     from typing import Any
+
+    from spprof.process.other_process import AnyProcess
 
 EXAMPLES = (
     ("spprof attach 4711", "starts profiling process 4711; spprof top 4711 and other verbs can then query it"),
@@ -76,7 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     if arguments.output and not arguments.duration:
         arguments.parser.error("-o needs --for SECONDS; without --for, write a file later: spprof snapshot PID -o FILE")
-    process = OtherProcess(arguments.pid)
+    if supported.refusal():
+        raise ProfileError(supported.refusal())
+    process = process_of(arguments.pid)
     try:
         _check(process)
         if arguments.output:
@@ -87,7 +92,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _attach(process: OtherProcess, arguments: argparse.Namespace) -> None:
+def _attach(process: AnyProcess, arguments: argparse.Namespace) -> None:
     talk = Talk(process.pid, process.user, process.group)
     is_left = False
     try:
@@ -111,7 +116,7 @@ def _attach(process: OtherProcess, arguments: argparse.Namespace) -> None:
 # ---- Checks before attaching
 
 
-def _check(process: OtherProcess) -> None:
+def _check(process: AnyProcess) -> None:
     if not process.exists:
         raise _AttachError("no such process")
     if process.pid == os.getpid():
@@ -127,7 +132,7 @@ def _check(process: OtherProcess) -> None:
         raise _AttachError(_remote_debugging_is_off())
 
 
-def _check_version(process: OtherProcess) -> None:
+def _check_version(process: AnyProcess) -> None:
     minor = process.minor_version
     if minor is None:
         raise _AttachError(
@@ -168,7 +173,7 @@ def _remote_debugging_is_off() -> str:
 # ---- Reaching the process
 
 
-def _send(process: OtherProcess, talk: Talk) -> None:
+def _send(process: AnyProcess, talk: Talk) -> None:
     try:
         is_seen = process.sees(talk.script)
     except PermissionError:
@@ -192,13 +197,15 @@ def _send(process: OtherProcess, talk: Talk) -> None:
 
 
 def _no_right() -> str:
+    if supported.is_macos():
+        return "macOS lets only root reach it; attach as root (sudo spprof attach …)"
     return (
         "this user may not write to its memory (ptrace); attach as root or with CAP_SYS_PTRACE, or permit it with "
         "kernel.yama.ptrace_scope=0 (for a user's own processes) or docker run --cap-add SYS_PTRACE (in a container)"
     )
 
 
-def _not_reached(process: OtherProcess) -> str:
+def _not_reached(process: AnyProcess) -> str:
     if not process.exists:
         return "it has ended"
     return (
@@ -211,7 +218,7 @@ def _not_reached(process: OtherProcess) -> str:
 # ---- After the process was reached
 
 
-def _tell(process: OtherProcess, answer: dict[str, Any]) -> None:
+def _tell(process: AnyProcess, answer: dict[str, Any]) -> None:
     state = "is now being profiled" if answer["starts"] == "True" else "was already profiled"
     say(f"process {process.pid} ({visible(answer['title'])}) {state} and is listening at {visible(answer['address'])}")
     say(
@@ -220,7 +227,7 @@ def _tell(process: OtherProcess, answer: dict[str, Any]) -> None:
     )
 
 
-def _fetch(process: OtherProcess, talk: Talk, answer: dict[str, Any], arguments: argparse.Namespace) -> None:
+def _fetch(process: AnyProcess, talk: Talk, answer: dict[str, Any], arguments: argparse.Namespace) -> None:
     ends_at = time.monotonic() + arguments.duration
     while (left := ends_at - time.monotonic()) > 0:
         time.sleep(min(left, 1.0))
@@ -236,7 +243,7 @@ def _fetch(process: OtherProcess, talk: Talk, answer: dict[str, Any], arguments:
     say(f"wrote {visible(path)}; view it with: spprof table {visible(path)}")
 
 
-def _asked(process: OtherProcess, address: str) -> bytes:
+def _asked(process: AnyProcess, address: str) -> bytes:
     """Return the snapshot. _AttachError: the program does not answer."""
     ends_at = time.monotonic() + _ASKED_AGAIN_WITHIN
     while True:

@@ -20,6 +20,7 @@ import time
 from contextlib import suppress
 
 from spprof import __version__
+from spprof.process.other_process import is_there
 
 PLACE = "/tmp"
 _PREFIX = "spprof-attach"
@@ -225,7 +226,7 @@ def _remove_left_ones() -> None:
         for entry in entries:
             beginning, _, rest = entry.name.partition(".")
             pid = rest.partition(".")[0]
-            if beginning != _PREFIX or not pid.isdecimal() or os.path.lexists(f"/proc/{pid}"):
+            if beginning != _PREFIX or not pid.isdecimal() or is_there(int(pid)):
                 continue
             with suppress(OSError):
                 if entry.stat(follow_symlinks=False).st_uid == os.geteuid():

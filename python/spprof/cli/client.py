@@ -22,7 +22,9 @@ from spprof.pprof.file import read_bytes
 from spprof.pprof.profile import ProfileError
 from spprof.pprof.wire import WireError
 from spprof.process import socket_folder
+from spprof.process.other_process import is_there, process_of
 from spprof.records import suppress
+from spprof.supported import is_macos
 from spprof.text import visible
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ _DEAD_SECONDS = 60.0
 starting.
 """
 _CREDENTIALS = struct.Struct("iII")
+_SOL_LOCAL, _LOCAL_PEERPID = 0, 2
+"""Level and name of macOS's option for the process id of a connection's other end, which Python does not name."""
+_PEER = struct.Struct("i")
 _VERSION = re.compile(rb"python(\d)\.(\d+)")
 _ATTACHES = (3, 14)
 _HOW_TO_LISTEN = "start it with SPPROF=listen or spprof run --listen, or have it call spprof.listen()"
@@ -180,10 +185,17 @@ def _is_of(door: Door, pid: int) -> bool:
     """
     try:
         with door.connected(QUICK_SECONDS) as connection:
-            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            return _peer_of(connection) == pid
     except OSError:
         return False
-    return bool(_CREDENTIALS.unpack(told)[0] == pid)
+
+
+def _peer_of(connection: socket.socket) -> int:
+    """Return the id of the process that listens. OSError: it is unknown."""
+    if is_macos():
+        return int(_PEER.unpack(connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID, _PEER.size))[0])
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(told)[0])
 
 
 def _answered(connection: socket.socket, pid: int, path: str) -> bytes:
@@ -216,7 +228,7 @@ def _answered(connection: socket.socket, pid: int, path: str) -> bytes:
 
 
 def _ended_or(pid: int, error: OSError) -> ProfileError:
-    if not os.path.isdir(f"/proc/{pid}"):
+    if not is_there(pid):
         return ProfileError(f"process {pid} has ended")
     return ProfileError(
         f"cannot query process {pid}: {error.strerror or error}; spprof ps lists the listening processes"
@@ -224,9 +236,8 @@ def _ended_or(pid: int, error: OSError) -> ProfileError:
 
 
 def _why_not(pid: int) -> str:
-    try:
-        owner = os.stat(f"/proc/{pid}").st_uid
-    except OSError:
+    owner = _owner_of(pid)
+    if owner is None:
         return f"there is no process {pid}; spprof ps lists the listening processes"
     if owner != os.geteuid():
         name = _user_name(owner)
@@ -236,6 +247,17 @@ def _why_not(pid: int) -> str:
         return f"process {pid} is not running Python; spprof ps lists the listening processes"
     attach = f"; or use spprof attach {pid}, since it runs Python 3.14 or later" if version >= _ATTACHES else ""
     return f"process {pid} is not listening: {_HOW_TO_LISTEN}{attach}"
+
+
+def _owner_of(pid: int) -> int | None:
+    """Return the user id of the process; None: there is no such process."""
+    if is_macos():
+        user = process_of(pid).user
+        return None if user < 0 else user
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
 
 
 def _user_name(number: int) -> str:
@@ -251,6 +273,10 @@ def _python_of(pid: int) -> tuple[int, int] | None:
     """Return the Python version, from the names of mapped files; (0, 0): unknown; None: the process is not running
     Python.
     """
+    if is_macos():
+        process = process_of(pid)
+        minor = process.minor_version
+        return (3, minor) if minor else (0, 0) if "python" in process.program.lower() else None
     found = None
     try:
         with open(f"/proc/{pid}/maps", "rb") as maps:

@@ -21,6 +21,7 @@ from spprof.cli.arguments import current_folder, seen_from
 from spprof.cli.interpreter_options import command_of, words_of_process
 from spprof.cli.terminal import shell_word
 from spprof.records import NamedTuple, suppress
+from spprof.supported import is_macos
 from spprof.text import amount, visible
 
 TYPE_CHECKING = False
@@ -179,7 +180,7 @@ class Family:
 
 def _is_memory(pid: int, descriptor: int) -> bool:
     """Return whether the first process's descriptor still refers to the shared memory. Programs may close descriptors
-    that they did not open.
+    that they did not open. False on macOS, which does not tell one process about the descriptors of another.
     """
     try:
         return os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith(_MEMORY)
@@ -321,6 +322,12 @@ def _processes(count: int) -> str:
 
 def _is_running(pid: int) -> bool:
     """Return whether the process is running, rather than ended or a zombie."""
+    if is_macos():
+        with suppress(Exception):  # the program may have changed its root
+            from spprof.process import other_process_macos
+
+            return other_process_macos.is_running(pid)
+        return False
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b") ")[2][:1] not in (b"Z", b"X", b"")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof import _engine
+from spprof import _engine, supported
+from spprof.pprof.profile import ProfileError
 
 if TYPE_CHECKING:
     import argparse
@@ -23,5 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     del arguments
+    if supported.is_macos():
+        raise ProfileError("on macOS nothing needs to be preloaded: memprof.start() sees native allocations by itself")
     print(_engine.library_path())
     return 0

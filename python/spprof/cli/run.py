@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from spprof import _engine, environment
+from spprof import _engine, environment, supported
 from spprof.cli import interpreter_options, values, variable
 from spprof.cli import program as program_of
 from spprof.cli.arguments import refusal, told_examples
@@ -68,6 +68,9 @@ def main(words: list[str]) -> int:
         say(f"{environment.IS_OFF}: the program runs without profiling, and no file is written")
         words = [sys.executable, *interpreter_options.options(), *program.words, *rest]
         os.execve(sys.executable, words, os.environ)
+    if supported.refusal():
+        say(supported.refusal())
+        return 1
     _complete(arguments)
     output, cpu_output = _outputs(arguments, program.title)
     variables, preload_before = _environment(has_heap=bool(output))
@@ -160,10 +163,10 @@ def _check_triggers(arguments: Arguments) -> None:
     if option and arguments.no_heap:
         _error(f"{option} needs a heap profile, but --no-heap records none; leave one of them out")
     if arguments.when_cgroup:
-        from spprof.process.control_group import NO_LIMIT_TOLD, limiting_group
+        from spprof.process.control_group import limiting_group, no_limit_told
 
         if limiting_group() is None:
-            _error(f"--when-cgroup: {NO_LIMIT_TOLD} (--when-rss)")
+            _error(f"--when-cgroup: {no_limit_told()} (--when-rss)")
 
 
 def _check_series(arguments: Arguments) -> None:
@@ -447,11 +450,13 @@ def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
 
 
 def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
-    """Return the environment, which preloads the library if the heap is recorded, and the previous LD_PRELOAD."""
+    """Return the environment, which preloads the library if the heap is recorded, and the previous LD_PRELOAD. On macOS
+    nothing is preloaded: libmalloc's logger reports native allocations.
+    """
     environment = dict(os.environ)
     before = environment.get("LD_PRELOAD")
     environment.pop(VARIABLE, None)  # profile the program, not this interpreter's startup
-    if not has_heap:
+    if not has_heap or supported.is_macos():
         return environment, before
     library = _engine.library_path()
     entries = (before or "").replace(":", " ").split()

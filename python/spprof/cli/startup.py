@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from spprof import _engine, environment
+from spprof import _engine, environment, supported
 from spprof.cli import family, variable
 from spprof.cli.arguments import absolute
 from spprof.cli.interpreter_options import command_of, words_of_process
@@ -42,6 +42,9 @@ def main() -> None:
     command = words_of_process()
     words = command[1:]
     if _is_our_command(words) or family.is_tracker(words):
+        return
+    if supported.refusal():
+        say(f"SPPROF has no effect here: {supported.refusal()}")
         return
     try:
         _start(variable.wanted_of(text), command, is_helper=family.helper_of(words) is not None)

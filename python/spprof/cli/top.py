@@ -7,7 +7,6 @@ watcher (a thread) ── /stats, /debug/pprof/heap ──► Moment ──► V
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from spprof.cli.arguments import add_pid_argument, row_count
 from spprof.cli.table import headline, tell_reasons
 from spprof.cli.terminal import Terminal
 from spprof.pprof.profile import INUSE_SPACE, ProfileError
+from spprof.process.other_process import is_there
 from spprof.records import NamedTuple
 from spprof.text import amount, human_bytes, visible
 
@@ -294,7 +294,7 @@ def _watch(process: client.Process, view: View, rows: int | None) -> int:
     finally:
         watcher.end()
         curses.endwin()
-    if view.fault and not _exists(process.pid):
+    if view.fault and not is_there(process.pid):
         raise ProfileError(view.fault)
     return 0
 
@@ -349,7 +349,3 @@ def _draw(view: View, terminal: Terminal, screen: Any, rows: int | None) -> None
         with contextlib.suppress(curses.error):  # the window has just shrunk
             screen.addnstr(number, 0, line, width - (number == height - 1), style)
     screen.refresh()
-
-
-def _exists(pid: int) -> bool:
-    return os.path.isdir(f"/proc/{pid}")

@@ -14,7 +14,7 @@ import sys
 import warnings
 from functools import partial
 
-from spprof import _engine, joining
+from spprof import _engine, joining, supported
 from spprof.records import suppress
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ _GENERATOR, _COROUTINE, _ASYNCHRONOUS_GENERATOR = 0x20, 0x80, 0x200
 def decorate(function: Any, profiler: Profiler, by_thread: str) -> Any:
     """Return ``function``, profiled with the settings of ``profiler``. TypeError: it is not a function.
 
-    ``by_thread``: the warning for systems without timers.
+    ``by_thread``: the warning for systems that refuse timers; "": none.
     """
     if isinstance(function, (staticmethod, classmethod, property)):
         raise TypeError(f"put @spprof.profile below @{type(function).__name__}, next to the function")
@@ -98,10 +98,11 @@ class _Calls:
             return None
         profiler = _copied(self._profiler)
         try:
-            if profiler._begin() == "thread":
+            if profiler._begin() == "thread" and self._by_thread:
                 self._warn(f"{self._name}() is profiled, but {self._by_thread}")
         except Exception as error:
-            if not isinstance(error, RuntimeError) or not _engine.has_main_gil():  # otherwise another thread was faster
+            was_slower = isinstance(error, RuntimeError) and _engine.has_main_gil() and not supported.refusal()
+            if not was_slower:  # than another thread, which has started a profile
                 self._warn(f"{self._name}() runs without being profiled: {str(error) or repr(error)}")
             return None
         return profiler

@@ -12,13 +12,13 @@ adds the operations that users need.
 
 from __future__ import annotations
 
-import os
 import struct
 
 from spprof import _engine
 from spprof.records import NamedTuple, cached_property, dataclass
 from spprof.results import CpuSample, CpuThread, Frame
 from spprof.symbolize.stacks import learn, stack_frames
+from spprof.symbolize.thread_names import main_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ class CpuSamples:
             CpuThread(*record[:3], weights.get(record[0], 0), record[3], record[4] and record[3] > self._due_ns)
             for record in self._threads
         ]
-        return tuple(sorted(found, key=lambda thread: (thread.thread_id != os.getpid(), thread.thread_id)))
+        main = main_id()
+        return tuple(sorted(found, key=lambda thread: (thread.thread_id != main, thread.thread_id)))
 
     @cached_property
     def samples(self) -> tuple[CpuSample, ...]:

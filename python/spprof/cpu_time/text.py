@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 _ROWS = 10
+_WITHOUT_TIMERS = "Darwin"
+"""The system on which a thread takes all samples, so that no text mentions it."""
 _NS = "nanoseconds"
 _UNTOLD = 0.01
 """Threads without a sample are not mentioned if their time is less than this share of the whole."""
@@ -81,7 +83,7 @@ def caveats(samples: CpuSamples) -> Iterator[str]:
                 f"thread {visible(thread.name)} ({thread.thread_id}) blocks all signals and could not be sampled; "
                 f"it used {amount(thread.unsampled_ns, _NS)}"
             )
-    if samples.ticks == "thread":
+    if samples.ticks == "thread" and not samples.platform.startswith(_WITHOUT_TIMERS):
         yield "the system did not permit timers, so a thread took the samples at wall-clock intervals"
     unkept = sum(part.samples for part in samples.parts() if part.frames[0].function == STACKS_FULL)
     if unkept:

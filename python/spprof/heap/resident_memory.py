@@ -191,6 +191,6 @@ def trim() -> int:
     """Make malloc release the free memory that it keeps. Return the number of bytes by which the process has shrunk, 0
     or more.
     """
-    before = numbers.status().get("VmRSS", 0)
+    before = numbers.rss()
     _engine.trim_malloc()
-    return max(before - numbers.status().get("VmRSS", 0), 0)
+    return max(before - numbers.rss(), 0)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from spprof import supported
 from spprof.http import index_page
 from spprof.http.answers import Answer, Later, RefusalError, text
 from spprof.http.query import Query, quoted
@@ -91,6 +92,8 @@ def _answer(method: str, path: str, query: str) -> Step:
     name = path[len(GO) :] if path == GO or path.startswith(f"{GO}/") else path
     if name in ("", "/"):
         return _index(method, path)
+    if supported.refusal():
+        raise RefusalError(409, supported.refusal())
     if name in _READ:
         _need(method, "GET")
         return _READ[name](Query(query))

@@ -13,7 +13,7 @@ import errno
 import os
 import sys
 
-from spprof import _engine
+from spprof import _engine, supported
 from spprof.http import endpoints, state_paths
 from spprof.http.answers import TEXT, Answer, Later
 from spprof.process import socket_folder
@@ -31,6 +31,8 @@ _INFINITE: Final = float("inf")
 _TOKEN_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
 _RANDOM_BYTES: Final = 16
 _NOTHING: Final = Answer(200, TEXT, b"")
+_PATH_BYTES: Final = {False: 107, True: 103}
+"""Maximum length of a Unix socket's path, by whether the system is macOS."""
 _NUMBERED: Final = 10
 """Maximum number of sockets for one process id. Containers that share a folder may use equal process ids."""
 
@@ -115,8 +117,9 @@ def listen(address: str | os.PathLike[str] | None = None, *, token: str | None =
     user and root, and accept no token.
 
     ValueError: the address or the token is invalid. OSError: the address is in use, or cannot be used. RuntimeError:
-    there is no thread, no private folder, or this is a subinterpreter.
+    there is no thread, no private folder, this is a subinterpreter, or nothing may start on this system.
     """
+    supported.check_start()
     if not _engine.is_main_interpreter():
         raise RuntimeError("spprof.listen() can only be called in the main interpreter")
     state = _state()
@@ -218,7 +221,8 @@ def _told(error: OSError, place: str, *, is_port: bool) -> Exception:
         errno.EADDRINUSE: "the port is in use; choose another, or 0 for any free port"
         if is_port
         else "it already exists; choose another path, or remove it",
-        errno.ENAMETOOLONG: "a socket's path can be at most 107 bytes long; choose a shorter one",
+        errno.ENAMETOOLONG: f"a socket's path can be at most {_PATH_BYTES[supported.is_macos()]} bytes long; choose "
+        "a shorter one",
         errno.EADDRNOTAVAIL: "this machine has no such address",
         errno.ENOENT: "its folder does not exist",
         errno.EACCES: "this user may not listen there; choose a port above 1023" if is_port else "permission denied",

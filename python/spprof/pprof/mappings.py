@@ -7,6 +7,7 @@ modules: (start, end, base, generation, path, build id), in the order in which t
 from __future__ import annotations
 
 import os
+import sys
 
 from spprof.pprof.profile import Mapping
 from spprof.symbolize.modules import Module, Modules
@@ -22,7 +23,7 @@ class Mappings:
     """Rows for the modules, and the lookup of the row for an address."""
 
     def __init__(self, modules: Sequence[ModuleRecord], program: str | None = None) -> None:
-        program = os.path.realpath("/proc/self/exe") if program is None else program
+        program = program_path() if program is None else program
         ordered = sorted((Module(*record) for record in modules), key=lambda module: module.path != program)
         self.rows = [_mapping(module) for module in ordered]
         self._index = {module: index for index, module in enumerate(ordered)}
@@ -34,6 +35,11 @@ class Mappings:
         """
         module = self._modules.latest_at(address)
         return -1 if module is None else self._index[module]
+
+
+def program_path() -> str:
+    """Return the path of the running program, as the kernel reports it, or else as Python does."""
+    return os.path.realpath("/proc/self/exe" if os.path.lexists("/proc/self/exe") else sys.executable)
 
 
 def _mapping(module: Module) -> Mapping:

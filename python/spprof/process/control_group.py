@@ -11,16 +11,18 @@ import os
 
 from spprof.process.numbers import lines_of, number_in
 from spprof.records import NamedTuple
+from spprof.supported import is_macos
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = "/sys/fs/cgroup"
-NO_LIMIT_TOLD = (
+_NO_LIMIT_TOLD = (
     "no control group of this process has a memory limit; set one (docker run --memory, systemd-run -p MemoryMax=), "
     "or use a size (when_rss) instead"
 )
+_NO_GROUPS_TOLD = "macOS has no control groups; use a size instead"
 _NO_LIMIT = 1 << 60
 """Version 1 reports a larger number if there is no limit."""
 
@@ -55,6 +57,11 @@ class ControlGroup(NamedTuple):
             if name == self.cache:
                 return max(self.used - int(value), 0)
         return self.used
+
+
+def no_limit_told() -> str:
+    """Return why no limit is known, with the remedy."""
+    return _NO_GROUPS_TOLD if is_macos() else _NO_LIMIT_TOLD
 
 
 def limiting_group(root: str = ROOT, said: str = "/proc/self/cgroup") -> ControlGroup | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from spprof import _engine
+from spprof.on_demand import IMPORTED_NS
 from spprof.records import suppress
 from spprof.text import whole_number
 
@@ -48,7 +50,12 @@ def resident() -> int:
     """Return the resident bytes (RSS), as cheaply as possible; 0: unknown."""
     for line in lines_of("/proc/self/statm"):
         return int(line.split()[1]) * _PAGE
-    return 0
+    return _engine.resident_bytes()
+
+
+def rss() -> int:
+    """Return the resident bytes (RSS), exact also where the kernel keeps cheap counts that lag behind; 0: unknown."""
+    return status().get("VmRSS") or _engine.resident_bytes()
 
 
 SUMMED_MAX = 256 << 20
@@ -68,10 +75,10 @@ def pss() -> int | None:
 def memory_notes() -> dict[str, str]:
     """Return facts about the process's memory, as far as they are cheap to find out, as comments for a profile."""
     told, (used, limit) = status(), cgroup()
-    rss = told.get("VmRSS")
+    size = told.get("VmRSS") or _engine.resident_bytes() or None
     sizes = {
-        "rss": rss,
-        "pss": pss() if rss is not None and rss <= SUMMED_MAX else None,
+        "rss": size,
+        "pss": pss() if size is not None and size <= SUMMED_MAX else None,
         "swap": told.get("VmSwap"),
         "cgroup": used,
         "cgroup_limit": limit,
@@ -99,10 +106,12 @@ _STARTED = 19
 
 
 def started_ns() -> int:
-    """Return when the process started, in wall-clock ns since the epoch; the current time if unknown."""
+    """Return when the process started, in wall-clock ns since the epoch; if unknown, as on macOS, when spprof was
+    imported.
+    """
     now = time.time_ns()
     for line in lines_of("/proc/self/stat"):
         fields = line.rpartition(") ")[2].split()
         since_boot = int(fields[_STARTED]) * 10**9 // os.sysconf("SC_CLK_TCK")
         return now - max(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_boot, 0)
-    return now
+    return IMPORTED_NS

@@ -1,4 +1,4 @@
-"""What the kernel reports about another process, the target of ``spprof attach``."""
+"""What the kernel reports about another process: the target of ``spprof attach``, or one that does not answer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,37 @@ import os
 
 from spprof.process.numbers import lines_of
 from spprof.records import NamedTuple, suppress
+from spprof.supported import is_macos
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Union
+
+    from spprof.process.other_process_macos import MacProcess
+
+    AnyProcess = Union["OtherProcess", MacProcess]
+
+
+def process_of(pid: int) -> AnyProcess:
+    """Return that process as this system reports it."""
+    if is_macos():
+        from spprof.process.other_process_macos import MacProcess
+
+        return MacProcess(pid)
+    return OtherProcess(pid)
+
+
+def is_there(pid: int) -> bool:
+    """Return whether a process has that id, if only one that has ended and that its parent has not waited for."""
+    try:
+        if pid > 0:  # other numbers mean groups of processes
+            os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return pid > 0
 
 
 class OtherProcess(NamedTuple):

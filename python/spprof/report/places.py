@@ -84,4 +84,6 @@ def package_of(file: str) -> str:
     library, found, version = name.partition(".so")
     if found and (not version or version.replace(".", "0").isdecimal()):
         return library.partition(".cpython-")[0].partition(".abi3")[0]
+    if name.endswith(".dylib"):
+        return name.partition(".")[0]
     return folder.rpartition("/")[2] or splitext(name)[0]

@@ -7,7 +7,7 @@ import math
 import os
 from operator import index
 
-from spprof import _engine, environment
+from spprof import _engine, environment, supported
 from spprof.on_demand import module
 from spprof.process.title import title as program_title
 from spprof.serve import background
@@ -117,6 +117,7 @@ def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSe
     if not 2 <= keep <= KEEP_MAX:
         raise ValueError(f"keep must be between 2 and {KEEP_MAX} snapshots, not {keep}")
     if _engine.stats()["epochs"] == 0 and not environment.is_off():
+        supported.check_start()
         raise RuntimeError("there is nothing to record; call spprof.memprof.start() first")
     return SnapshotSeries(folder, float(every), keep)
 

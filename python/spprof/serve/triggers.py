@@ -15,7 +15,7 @@ import math
 import os
 from operator import index
 
-from spprof import _engine, environment
+from spprof import _engine, environment, supported
 from spprof.on_demand import module
 from spprof.process.title import title as program_title
 from spprof.serve import background
@@ -295,7 +295,7 @@ def sizes_of(when_rss: int | None, when_cgroup_percent: float | None) -> list[Si
             sizes.append(trigger_conditions.close_to_limit(group))
     if when_cgroup_percent is not None:
         if group is None:
-            raise RuntimeError(f"{control_group.NO_LIMIT_TOLD} (when_rss)")
+            raise RuntimeError(f"{control_group.no_limit_told()} (when_rss)")
         sizes.append(trigger_conditions.GroupUse(group, when_cgroup_percent))
     return sizes
 
@@ -337,6 +337,7 @@ def trigger(
     folder = os.path.abspath(os.fspath(folder))
     is_off = environment.is_off()
     if _engine.stats()["epochs"] == 0 and not is_off:
+        supported.check_start()
         raise RuntimeError("there is nothing to take snapshots of; call spprof.memprof.start() first")
     sizes = [] if is_off else sizes_of(rss, percent)
     os.makedirs(folder, exist_ok=True)

@@ -166,8 +166,12 @@ _SYSTEM = frozenset(
     """
     __libc_start_main __libc_start_main_impl __libc_start_call_main generic_start_main
     start_thread clone clone3 __clone __clone3 __clone_internal thread_start
+    start _pthread_start
     """.split()
 )
+
+_STARTING_ON_MACOS = ("dyld", "libdyld.dylib", "libsystem_pthread.dylib")
+"""The libraries with macOS's code that starts programs and threads."""
 
 _LIBC_BEGINNINGS = tuple(f"{name}{behind}" for name in ("libc", "libpthread") for behind in (".so.", "-2."))
 
@@ -182,16 +186,18 @@ def home_of(module_name: str, is_interpreter: bool) -> Home:
 
 
 def _is_launcher(name: str) -> bool:
-    """Return whether the name is like ``python``, ``python3``, ``python3.13``, ``python3.13d``."""
+    """Return whether the name is like ``python``, ``python3``, ``python3.13``, ``python3.13d``, macOS's ``Python``."""
     major, dot, minor = name.removeprefix("python").partition(".")
     if not name.startswith("python") or not (dot or major):
-        return name == "python"
+        return name in ("python", "Python")
     number = minor if dot else major
     return number[:1].isdecimal() and _is_word(number) and (not dot or major.isdecimal())
 
 
 def _is_libc(name: str) -> bool:
-    """Return whether the name is like ``libc.so.6``, ``libc-2.31.so``, or the same for libpthread."""
+    """Return whether the name is like ``libc.so.6``, ``libc-2.31.so``, the same for libpthread, or one of macOS's."""
+    if name in _STARTING_ON_MACOS:
+        return True
     beginning = next((one for one in _LIBC_BEGINNINGS if name.startswith(one)), None)
     return beginning is not None and not name[len(beginning) :].removesuffix("so").strip("0123456789.")
 

@@ -12,6 +12,12 @@ from __future__ import annotations
 import os
 import sys
 
+from spprof import _engine
+from spprof.supported import is_macos
+
+_ID_BITS = (1 << 32) - 1
+"""The engine keeps 32 bits of a thread's id. macOS counts threads since boot in 64 bits; Linux needs at most 32."""
+
 
 def python_names() -> dict[int, str]:
     """Return the names that are known now, including those of ended threads whose Thread object still exists in the
@@ -22,9 +28,9 @@ def python_names() -> dict[int, str]:
     for thread in [*_ended_too(threading), *_running(threading)]:
         native_id = getattr(thread, "native_id", None)
         if native_id:
-            names[native_id] = str(getattr(thread, "name", ""))
+            names[native_id & _ID_BITS] = str(getattr(thread, "name", ""))
     main = getattr(threading, "_main_thread", None)
-    names[os.getpid()] = str(getattr(main, "name", "MainThread"))
+    names[main_id()] = str(getattr(main, "name", "MainThread"))
     return names
 
 
@@ -51,8 +57,12 @@ def addresses() -> list[int]:
 
 
 def ids() -> set[int]:
-    """Return the kernel's ids of all threads of the process; empty without /proc."""
-    try:
-        return set(map(int, os.listdir("/proc/self/task")))
-    except OSError:
-        return set()
+    """Return the kernel's ids of all threads of the process; empty if they cannot be listed, as without /proc."""
+    return set(_engine.thread_ids())
+
+
+def main_id() -> int:
+    """Return the kernel's id of the main thread: the process's on Linux; on macOS, which numbers all threads in the
+    order in which they start, the lowest of the process; 0 if unknown.
+    """
+    return min(ids(), default=0) if is_macos() else os.getpid()

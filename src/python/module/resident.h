@@ -28,4 +28,7 @@ PyObject *sp_resident_mappings_with_gil(PyObject *module, PyObject *packed);
 /* thread_name(thread id) -> the thread's name in the kernel, or "" if there is no such thread. */
 PyObject *sp_resident_thread_name_with_gil(PyObject *module, PyObject *thread_id);
 
+/* thread_ids() -> a list of the kernel's ids of all threads; empty if they are unknown. */
+PyObject *sp_resident_thread_ids_with_gil(PyObject *module, PyObject *unused);
+
 #endif

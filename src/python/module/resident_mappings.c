@@ -208,3 +208,19 @@ PyObject *sp_resident_thread_name_with_gil(PyObject *module, PyObject *thread_id
     spprof_thread_name((uint32_t)id, name);
     return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "backslashreplace");
 }
+
+/* Append an id to the list, unless an error has occurred. */
+static void append_id(uint32_t thread_id, void *list) {
+    PyObject *id = PyErr_Occurred() ? NULL : PyLong_FromUnsignedLong(thread_id);
+    if (id) PyList_Append(list, id);
+    Py_XDECREF(id);
+}
+
+PyObject *sp_resident_thread_ids_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    PyObject *list = PyList_New(0);
+    if (list && !spprof_each_thread(append_id, list) && !PyErr_Occurred())
+        PyList_SetSlice(list, 0, PY_SSIZE_T_MAX, NULL);
+    if (list && PyErr_Occurred()) Py_CLEAR(list);
+    return list;
+}

@@ -1,5 +1,6 @@
 #include "serve_module.h"
 
+#include "own_numbers.h"
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyinterpreter.h"
@@ -59,4 +60,11 @@ PyObject *sp_stacks_text_with_gil(PyObject *module, PyObject *unused) {
 PyObject *sp_state_text_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return answer(sp_state_text);
+}
+
+PyObject *sp_resident_bytes_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    sp_own_numbers numbers;
+    sp_own_numbers_read(&numbers);
+    return PyLong_FromUnsignedLongLong(numbers.rss_bytes);
 }

@@ -11,5 +11,6 @@ PyObject *sp_set_state_with_gil(PyObject *module, PyObject *arguments);
 PyObject *sp_prepare_stacks_with_gil(PyObject *module, PyObject *unused);
 PyObject *sp_stacks_text_with_gil(PyObject *module, PyObject *unused);
 PyObject *sp_state_text_with_gil(PyObject *module, PyObject *unused);
+PyObject *sp_resident_bytes_with_gil(PyObject *module, PyObject *unused);
 
 #endif
