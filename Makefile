@@ -31,7 +31,7 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 docker-wheels check-wheels pictures bench bench-peers viewers macho fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 macos docker-wheels check-wheels pictures bench bench-peers viewers macho fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-docs docs-requirements run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
@@ -108,6 +108,13 @@ wheels: wheels-venv
 wheels-aarch64: wheels-venv
 	$(WHEELS_VENV)/bin/python tools/wheels.py --aarch64 $(VERSIONS)
 
+# Cross-builds wheels for macOS 12 (arm64, x86-64), experimental, and checks them without a Mac. Maven fetches CPython's
+# headers. VERSIONS selects.
+MACOS_VENV = build/venvs/macos
+macos:
+	@$(PYTHON) tools/venv.py $(MACOS_VENV) tools/requirements-build.txt tools/requirements-macos.txt
+	$(MACOS_VENV)/bin/python tools/macos.py $(VERSIONS)
+
 # Builds them with cibuildwheel, as the workflow does, for this machine's architecture. It needs Docker.
 docker-wheels:
 	@$(PYTHON) tools/venv.py build/venvs/docker-wheels tools/requirements-docker-wheels.txt
@@ -155,11 +162,11 @@ viewers: install-checked $(DEPS)/chromium
 	$(PYTEST) -m viewers tests/python
 
 # Reads Mach-O files that zig compiled, and CPython's, with our parsers and with LIEF. Maven fetches CPython's.
-macho: venv $(DEPS)/macos-python
+macho: venv $(DEPS)/macos-python3.14
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-macos.txt
 	$(PYTEST) tests/python/test_macho.py
 
-$(DEPS)/macos-python:
+$(DEPS)/macos-python%:
 	@$(PYTHON) tools/macos_python.py $@
 
 # Mutated files against the profile reader, for FUZZ_SECONDS.

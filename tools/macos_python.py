@@ -1,8 +1,10 @@
 """Unpacks CPython for macOS below a folder: its library and its headers, as Maven Central has them for Java programs.
 
-python3 tools/macos_python.py build/deps/macos-python      makes macosx-arm64 and macosx-x86_64 in it
+python3 tools/macos_python.py build/deps/macos-python3.14      makes macosx-arm64 and macosx-x86_64 in it
 
-Needs Java's Maven. Without it, this exits with 1 and leaves no folder.
+The folder's name says which version. Before 3.13, Maven Central has only macosx-x86_64. Those headers fit arm64 too:
+Python's pymacconfig.h corrects, for universal builds, what differs. Needs Java's Maven. Without it, this exits with 1
+and leaves no folder.
 """
 
 from __future__ import annotations
@@ -14,8 +16,17 @@ import zipfile
 from pathlib import Path
 
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
-ARTIFACT = "org.bytedeco:cpython:3.14.3-1.5.13"
-MACHINES = ("macosx-arm64", "macosx-x86_64")
+ARTIFACT = "org.bytedeco:cpython"
+X86_64, ARM64 = "macosx-x86_64", "macosx-arm64"
+RELEASES = {
+    "3.9": ("3.9.6-1.5.6", (X86_64,)),
+    "3.10": ("3.10.8-1.5.8", (X86_64,)),
+    "3.11": ("3.11.3-1.5.9", (X86_64,)),
+    "3.12": ("3.12.1-1.5.10", (X86_64,)),
+    "3.13": ("3.13.5-1.5.12", (X86_64, ARM64)),
+    "3.14": ("3.14.3-1.5.13", (X86_64, ARM64)),
+}
+"""Each version's release there, and the machines it is for."""
 INSIDE = "org/bytedeco/cpython"
 WANTED = ("include/", "libpython", "LICENSE")
 
@@ -33,28 +44,37 @@ def unpack(archive: Path, machine: str, folder: Path) -> None:
             target.write_bytes(opened.read(name))
 
 
-def fetch(folder: Path) -> None:
+def fetch(version: str, folder: Path) -> None:
     """Fill the folder."""
-    for machine in MACHINES:
-        artifact = f"-Dartifact={ARTIFACT}:jar:{machine}"
+    release, machines = RELEASES[version]
+    for machine in machines:
+        artifact = f"-Dartifact={ARTIFACT}:{release}:jar:{machine}"
         subprocess.run(["mvn", "-q", "-B", COPY, artifact, f"-DoutputDirectory={folder}"], check=True)
         (archive,) = folder.glob(f"*-{machine}.jar")
         unpack(archive, machine, folder)
         archive.unlink()
 
 
-def main() -> None:
-    home = Path(sys.argv[1])
+def provide(version: str, home: Path) -> None:
+    """Create the folder, which gets its name only once it is complete."""
     partial = home.with_name(f"{home.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        fetch(partial)
+        fetch(version, partial)
     except (OSError, subprocess.CalledProcessError) as error:
         shutil.rmtree(partial)
         sys.exit(f"CPython for macOS was not fetched: {error}. On Debian and Ubuntu: apt-get install maven")
     shutil.rmtree(home, ignore_errors=True)
     partial.rename(home)
+
+
+def main() -> None:
+    home = Path(sys.argv[1]) if len(sys.argv) == 2 else Path()
+    version = home.name.partition("python")[2]
+    if version not in RELEASES:
+        sys.exit(__doc__)
+    provide(version, home)
 
 
 if __name__ == "__main__":

@@ -11,24 +11,17 @@ The environment that runs this must have tools/requirements-build.txt and tools/
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
 import platform
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import dependencies
 import find_pythons
+import zig_build
+from zig_build import DEPENDENCIES, FILES, ROOT, VENVS, run, zig
 
-ROOT = Path(__file__).resolve().parents[1]
-DEPENDENCIES = ROOT / "build" / "deps"
-VENVS = ROOT / "build" / "venvs"
 BUILD = ROOT / "build" / "wheels-build"
-FILES = ROOT / "build" / "wheels"
-REQUIREMENTS = ROOT / "tools" / "requirements-build.txt"
 
 GLIBC = "2.17"
 NEWEST_MINOR = int(GLIBC.partition(".")[2])
@@ -49,45 +42,6 @@ cpu_family = '{machine}'
 cpu = '{machine}'
 endian = 'little'
 """
-COMPILER_VARIABLES = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LD_PRELOAD", "MAKEFLAGS")
-
-
-# ---- Tools
-
-
-def zig() -> Path:
-    """Return the compiler from the package ziglang."""
-    found = importlib.util.find_spec("ziglang")
-    if found is None or found.origin is None:
-        sys.exit("ziglang is missing; `make wheels` installs it")
-    return Path(found.origin).parent / "zig"
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return the variables for every command: our tools first on PATH, no flags for another compiler, and zig's cache
-    in build/.
-    """
-    kept = {name: value for name, value in os.environ.items() if name not in COMPILER_VARIABLES}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {**kept, "PATH": path, "ZIG_GLOBAL_CACHE_DIR": str(ROOT / "build" / "zig"), **more}
-
-
-def run(*command: str | Path, variables: dict[str, str] | None = None) -> str:
-    """Return a command's output. If the command fails, show the output and exit."""
-    words = [str(word) for word in command]
-    ended = subprocess.run(
-        words,
-        cwd=ROOT,
-        env=variables or environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        check=False,
-    )
-    if ended.returncode != 0:
-        sys.exit(f"{ended.stdout}\n{' '.join(words)}: exit status {ended.returncode}")
-    return ended.stdout
 
 
 # ---- Steps
@@ -102,34 +56,21 @@ def machine_option(machine: str) -> str:
     text = MACHINE_FILE.format(zig=zig(), machine=machine, glibc=GLIBC, root=ROOT, headers=headers)
     is_native = machine == platform.machine()
     text += "" if is_native else HOST_MACHINE.format(machine=machine)
-    if file.exists() and file.read_text(encoding="utf-8") != text:
-        shutil.rmtree(BUILD / machine, ignore_errors=True)  # meson keeps the options of its first setup
-    file.write_text(text, encoding="utf-8")
+    zig_build.write_machine_file(file, text, BUILD / machine)
     return f"--{'native' if is_native else 'cross'}-file={file}"
 
 
 def build_engine(machine: str) -> Path:
     folder = BUILD / machine / "engine"
-    options = ("-Dpython=false", "-Dwerror=true", machine_option(machine))
-    run("meson", "setup", "--reconfigure", *options, folder)
-    run("meson", "compile", "-C", folder)
+    zig_build.build_engine(folder, machine_option(machine))
     return folder / "libspprof_alloc.so"
 
 
 def build_wheel(version: str, interpreter: str, machine: str, engine: Path) -> Path:
-    """Build a Python's wheel with meson-python, which tags the wheel for any Linux on that machine."""
-    venv, folder = VENVS / version, BUILD / machine / version
-    run(interpreter, "tools/venv.py", venv, REQUIREMENTS)
-    raw = folder / "wheel"
-    shutil.rmtree(raw, ignore_errors=True)
-    options = (machine_option(machine), f"-Dengine={engine}", "-Dwerror=true")
-    settings = [f"-Cbuild-dir={folder / 'build'}", *(f"-Csetup-args={option}" for option in options)]
-    pip = (venv / "bin/python", "-m", "pip", "--disable-pip-version-check", "wheel")
-    variables = environment(**(foreign_python(version) if machine != platform.machine() else {}))
-    variables["PATH"] = f"{venv / 'bin'}:{variables['PATH']}"
-    run(*pip, "--no-build-isolation", "--no-deps", "--wheel-dir", raw, *settings, ".", variables=variables)
-    (wheel,) = raw.glob("*.whl")
-    return wheel
+    """Build a Python's wheel, tagged for any Linux on that machine."""
+    options = (machine_option(machine), f"-Dengine={engine}")
+    variables = foreign_python(version) if machine != platform.machine() else {}
+    return zig_build.build_wheel(VENVS / version, interpreter, BUILD / machine / version, options, variables)
 
 
 def name_platform(wheel: Path, machine: str) -> tuple[Path, str]:
@@ -158,17 +99,10 @@ def foreign_python(version: str) -> dict[str, str]:
     if not home.exists():
         dependencies.provide(dependencies.aarch64_python(version), home)
     (original,) = home.glob(f"usr/lib/python{version}/_sysconfigdata__aarch64-linux-gnu.py")
-    folder = BUILD / "aarch64" / version / "sysconfig"
-    folder.mkdir(parents=True, exist_ok=True)
     headers = str(home / f"usr/include/python{version}")
     changed = {"INCLUDEPY": headers, "CONFINCLUDEPY": headers, "LIBPC": str(home / "usr/lib/pkgconfig")}
     text = f"{original.read_text(encoding='utf-8')}\nbuild_time_vars.update({changed!r})\n"
-    (folder / "_sysconfigdata_aarch64.py").write_text(text, encoding="utf-8")
-    return {
-        "PYTHONPATH": str(folder),
-        "_PYTHON_SYSCONFIGDATA_NAME": "_sysconfigdata_aarch64",
-        "_PYTHON_HOST_PLATFORM": "linux-aarch64",
-    }
+    return zig_build.foreign_variables(BUILD / "aarch64" / version / "sysconfig", "aarch64", text, "linux-aarch64")
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]
             # Symbols from our other files would be looked up when they are called, which never happens.
             compile_for_macos(machine, "-shared", "-undefined", "dynamic_lookup", option, "-o", file, *sources)
     for machine, name in MACHINES.items():
-        pythons = list((DEPENDENCIES / "macos-python" / name).glob("libpython*.dylib"))
+        pythons = list((DEPENDENCIES / "macos-python3.14" / name).glob("libpython*.dylib"))
         if not pythons:
             pytest.skip("CPython for macOS is not here: make macho")
         made[machine] += pythons

@@ -1,0 +1,127 @@
+"""Builds wheels for macOS 12 and newer, for arm64 and x86-64, in build/wheels on Linux, and checks them.
+
+python3 tools/macos.py [VERSION...]     default: every version found here that has headers for macOS
+
+`zig cc` compiles the engine once for each machine, and the extension for each machine and Python, against the headers
+that tools/macos_python.py fetches. tools/macos_check.py then reads the libraries of each wheel. The environment that
+runs this must have tools/requirements-build.txt and tools/requirements-macos.txt installed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import find_pythons
+import macos_check
+import macos_python
+import macos_rules
+import zig_build
+from zig_build import DEPENDENCIES, FILES, ROOT, VENVS, zig
+
+BUILD = ROOT / "build" / "macos-build"
+MINIMUM = macos_rules.MINIMUM
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+"""Apple's names of the machines, and zig's and meson's."""
+
+# The only disabled warning is about a GNU extension: see tools/wheels.py. Without -S, the libraries would name files of
+# this machine: where the objects with the debug information were. The names of functions stay.
+MACHINE_FILE = """[binaries]
+c = ['{zig}', 'cc', '-target', '{machine}-macos.{minimum}']
+ar = ['{zig}', 'ar']
+
+[built-in options]
+c_args = ['-ffile-prefix-map={root}=.', '-Wno-gnu-variable-sized-type-not-at-end']
+c_link_args = ['-Wl,-S']
+
+[host_machine]
+system = 'darwin'
+cpu_family = '{machine}'
+cpu = '{machine}'
+endian = 'little'
+"""
+
+
+def machine_option(machine: str) -> str:
+    """Return the option that makes meson build for a machine, and write the meson file of that machine."""
+    file = BUILD / f"{machine}.ini"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = MACHINE_FILE.format(zig=zig(), machine=MACHINES[machine], minimum=MINIMUM, root=ROOT)
+    zig_build.write_machine_file(file, text, BUILD / machine)
+    return f"--cross-file={file}"
+
+
+def build_engine(machine: str) -> Path:
+    folder = BUILD / machine / "engine"
+    zig_build.build_engine(folder, machine_option(machine))
+    return folder / macos_rules.ENGINE
+
+
+# ---- A Mac's Python
+
+
+def python_home(version: str, machine: str) -> Path:
+    """Return the folder with a Python's headers and library, for x86-64 if there is none for the machine."""
+    home = DEPENDENCIES / f"macos-python{version}"
+    if not home.exists():
+        macos_python.provide(version, home)
+    own = home / f"macosx-{machine}"
+    return own if own.exists() else home / macos_python.X86_64
+
+
+def build_time_variables(version: str, headers: str) -> dict[str, object]:
+    """Return what a Mac's Python would say of how it was built, as far as a build of an extension asks."""
+    tag = f"cpython-{version.replace('.', '')}-darwin"
+    return {
+        "ABIFLAGS": "",
+        "CONFINCLUDEPY": headers,
+        "EXT_SUFFIX": f".{tag}.so",
+        "INCLUDEPY": headers,
+        "LDVERSION": version,
+        "LIBPYTHON": "",  # the interpreter has the symbols, whether it is a program or a framework
+        "MACOSX_DEPLOYMENT_TARGET": MINIMUM,
+        "Py_DEBUG": 0,
+        "Py_GIL_DISABLED": 0,
+        "SHLIB_SUFFIX": ".so",
+        "SOABI": tag,
+        "VERSION": version,
+    }
+
+
+def foreign_python(version: str, machine: str, home: Path) -> dict[str, str]:
+    """Return the variables that make this machine's Python build for a Mac's."""
+    known = build_time_variables(version, str(home / "include" / f"python{version}"))
+    folder = BUILD / machine / version / "sysconfig"
+    text = f"build_time_vars = {known!r}\n"
+    variables = zig_build.foreign_variables(folder, f"macos_{machine}", text, f"macosx-{MINIMUM}-{machine}")
+    return {**variables, "MACOSX_DEPLOYMENT_TARGET": MINIMUM}
+
+
+def build_wheel(version: str, interpreter: str, machine: str, engine: Path) -> Path:
+    """Return the wheel in build/wheels, in the place of an earlier one."""
+    folder = BUILD / machine / version
+    options = (machine_option(machine), f"-Dengine={engine}")
+    variables = foreign_python(version, machine, python_home(version, machine))
+    built = zig_build.build_wheel(VENVS / version, interpreter, folder, options, variables)
+    FILES.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(built, FILES))
+
+
+def main() -> None:
+    found = find_pythons.find()
+    wanted = sys.argv[1:] or [version for version in found if version in macos_python.RELEASES]
+    missing = [version for version in wanted if version not in found or version not in macos_python.RELEASES]
+    if missing or not wanted:
+        sys.exit(
+            f"no Python {', '.join(missing)} was found here, or none for macOS: {', '.join(macos_python.RELEASES)}"
+        )
+    wheels = []
+    for machine in MACHINES:
+        engine = build_engine(machine)
+        wheels += [build_wheel(version, found[version], machine, engine) for version in wanted]
+    sys.exit(macos_check.check(wheels))
+
+
+if __name__ == "__main__":
+    main()
