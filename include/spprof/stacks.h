@@ -19,6 +19,7 @@
 #ifndef SPPROF_STACKS_H
 #define SPPROF_STACKS_H
 
+#include "spprof/address_bits.h"
 #include "spprof/api.h"
 
 #include <stdbool.h>

@@ -1,10 +1,12 @@
 /* Functions of Mach-O files: images built here, universal ones, and files with false contents. Real files are tested in
  * tests/python.
  */
+#include "image_table.h"
+#include "loaded_macho.h"
 #include "macho_file.h"
-#include "macho_machine.h"
 #include "support.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -253,6 +255,64 @@ TEST(test_a_universal_file_is_read_in_this_machines_slice) {
     }
 }
 
+/* ---- Loaded objects ---- */
+
+static const uint8_t loaded_uuid[16] = {7, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4};
+
+static void load_with_symbols(void) {
+    uint8_t *loaded = load_macho(7);
+    begin();
+    add("_exported", GLOBAL, IN_CODE, TEXT_ADDRESS + CODE_AT);
+    add("<redacted>", LOCAL, IN_CODE, TEXT_ADDRESS + CODE_AT + 0x100);
+    add_start(CODE_AT);
+    add_start(0x80);
+    add_start(0);
+    memcpy(loaded + LINKEDIT_AT, symbols, symbol_count * sizeof *symbols);
+    memcpy(loaded + STRINGS_AT, strings, strings_size);
+    memcpy(loaded + STARTS_AT, starts, starts_size);
+    sp_image_table_add(loaded, "/usr/lib/libone.dylib");
+}
+
+static void assert_loaded_names(void) {
+    const uint64_t addresses[] = {TEXT_ADDRESS + CODE_AT + 0x7F, TEXT_ADDRESS + CODE_AT + 0x80,
+                                  TEXT_ADDRESS + CODE_AT + 0x100, TEXT_ADDRESS + UNWIND_AT};
+    assert_int_equal(ask(4, addresses, loaded_uuid), SPPROF_SYMBOLS_FOUND);
+    assert_named(0, "exported", TEXT_ADDRESS + CODE_AT);
+    for (size_t i = 1; i < 4; i++) assert_named(i, "", 0);
+}
+
+TEST(test_a_loaded_object_without_a_file) {
+    load_with_symbols();
+    snprintf(path, sizeof path, "/usr/lib/libone.dylib");
+    errno = 77;
+    assert_loaded_names();
+    assert_int_equal(errno, 77);
+    const uint64_t address = TEXT_ADDRESS + CODE_AT;
+    assert_int_equal(ask(1, &address, NULL), SPPROF_SYMBOLS_NO_FILE);
+    assert_int_equal(ask(1, &address, uuid), SPPROF_SYMBOLS_NO_FILE);
+    assert_int_equal(errno, 77);
+}
+
+TEST(test_a_loaded_object_whose_file_was_replaced) {
+    load_with_symbols();
+    begin();
+    add("_other", GLOBAL, IN_CODE, CODE);
+    write_object();
+    assert_loaded_names();
+}
+
+/* Its addresses are those of the query, not the file's. */
+TEST(test_a_loaded_object_that_was_moved) {
+    load_with_symbols();
+    begin();
+    add("_moved", GLOBAL, IN_CODE, CODE);
+    image_size = 0;
+    put_object(SP_MACHO_OWN_MACHINE, 7);
+    memcpy(image + 32 + COMMANDS_SIZE - 16 - 16, loaded_uuid, 16);
+    write_image();
+    assert_loaded_names();
+}
+
 /* ---- Files that lie ---- */
 
 TEST(test_what_is_no_object_of_this_machine_is_refused) {
@@ -301,6 +361,9 @@ int main(void) {
         cmocka_unit_test(test_a_name_without_an_underscore_stays_whole),
         cmocka_unit_test(test_another_build_is_refused),
         cmocka_unit_test(test_a_universal_file_is_read_in_this_machines_slice),
+        cmocka_unit_test(test_a_loaded_object_without_a_file),
+        cmocka_unit_test(test_a_loaded_object_whose_file_was_replaced),
+        cmocka_unit_test(test_a_loaded_object_that_was_moved),
         cmocka_unit_test(test_what_is_no_object_of_this_machine_is_refused),
         cmocka_unit_test(test_no_file_leads_the_reader_astray),
     };
