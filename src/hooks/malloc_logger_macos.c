@@ -2,6 +2,7 @@
  * patched: every call of the malloc family is reported, however the caller found the function.
  */
 #include "capture.h"
+#include "fork.h"
 #include "malloc_logger.h"
 #include "spprof.h"
 
@@ -18,9 +19,18 @@ static bool is_in_use(const void *address) {
     return malloc_size(address) != 0;
 }
 
-/* The frames of this function's object are left out: no tool replaces it, as some replace malloc. */
+/* In a child, libSystem calls malloc before any handler. The engine is not repaired yet (lifecycle.c), and its locks
+ * may be held by threads that are gone. So the forking thread is kept out of the engine meanwhile. A child's handlers
+ * run in the order in which they were set, and a constructor comes before the engine's first use. */
+static void watch_forks(void) {
+    sp_fork_call(spprof_pause, spprof_resume, spprof_resume);
+}
+
+/* Frames of the object around malloc_get_zone_name are left out: no tool replaces that function, as some replace
+ * malloc. */
 __attribute__((constructor)) static void follow_the_profiler(void) {
     if (!&malloc_logger) return;
+    watch_forks();
     sp_malloc_logger_follow(&malloc_logger, is_in_use);
     sp_capture_leave_out_allocator((uintptr_t)&malloc_get_zone_name);
 }

@@ -264,3 +264,12 @@ def test_pointers_that_an_object_replaced_by_itself_do_not_make_it_uncovered(chi
         memprof.start(0)
         assert not memprof.get_stats().uncovered_objects, memprof.get_stats().uncovered_objects
     """)
+
+
+def test_a_start_after_one_that_patched_still_patches(child: Child) -> None:
+    child.run(f"""{PREAMBLE}
+memprof.start(0, native="patch")
+memprof.stop()
+memprof.start(0)
+assert memprof.get_stats().native_mode == "patch"
+""")
