@@ -423,12 +423,20 @@ def family_open(mark: int) -> bool:
     """
 
 def family_door() -> tuple[int, int]:
-    """Return where other programs find the shared memory that this process has created: a descriptor (-1: none) and the
-    mark.
+    """Return where other programs find the shared memory that this process has created: a number (on Linux, a
+    descriptor; -1: nowhere) and the mark.
     """
 
-def family_join(pid: int, descriptor: int, mark: int) -> bool:
+def family_join(pid: int, number: int, mark: int) -> bool:
     """Map the shared memory of that process, unless this process has some. False: there is none with that mark."""
+
+def family_is_there() -> bool:
+    """Return whether a program that starts now would find the shared memory. Programs may close descriptors that they
+    did not open, and the first process may have ended.
+    """
+
+def family_hand_over() -> None:
+    """Let the program that replaces this one, the first process, find the shared memory."""
 
 def family_add(state: int, value: int, text: bytes) -> int:
     """Add a record of this process, with a state from 1 to 255; return its number, or -1 if there is no room."""

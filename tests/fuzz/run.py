@@ -52,7 +52,10 @@ TARGETS = (
     ),
     Target(
         "http",
-        sources=["tests/fuzz/fuzz_http.c", *(f"src/python/serve/{name}.c" for name in ("buffer", "http"))],
+        sources=[
+            "tests/fuzz/fuzz_http.c",
+            *(f"src/python/serve/{name}.c" for name in ("buffer", "grow_mapping_linux", "http")),
+        ],
         include=["src/python/serve"],
     ),
 )

@@ -11,7 +11,6 @@ finds it through a "door", a word in SPPROF that gives its location. The first p
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import sys
@@ -36,9 +35,6 @@ RUNS, WROTE, IDLE, FAILED, REPLACED, LEFT_OUT, HELPER, CROWDED = range(1, 9)
 started; it counts as not profiled unless it joins. HELPER: a helper process of the standard library, which is not
 reported. CROWDED: no file, because there are many already and this process is one of the smaller ones.
 """
-
-_MEMORY = "/memfd:spprof-family"
-"""The kernel's name for the shared memory (family_linux.c)."""
 
 _ROWS = 5
 _TEXT_MAX = 60
@@ -79,15 +75,12 @@ class Family:
         self._path = ""
         """Path in the record, if the file's name does not follow from the pid."""
         self._is_shared = False
-        self._door = (-1, -1)
-        """The first process's pid and its descriptor of the shared memory."""
 
     def open(self) -> str:
         """Create the shared memory and return the door for SPPROF; "": programs cannot find it."""
         self._is_shared = _engine.family_open(int.from_bytes(os.urandom(8), "little"))
-        descriptor, mark = _engine.family_door()
-        self._door = os.getpid(), descriptor
-        return f"{os.getpid()}:{descriptor}:{mark:x}" if descriptor >= 0 else ""
+        number, mark = _engine.family_door()
+        return f"{os.getpid()}:{number}:{mark:x}" if number >= 0 else ""
 
     def join(self, door: str, path: str, is_helper: bool) -> bool:
         """Record that this process is a program that another process started, that it found the door in SPPROF, and
@@ -96,15 +89,14 @@ class Family:
         False: the first process has ended, or belongs to another user.
         """
         first, _, rest = door.partition(":")
-        descriptor, _, mark = rest.partition(":")
+        number, _, mark = rest.partition(":")
         try:
-            is_found = _engine.family_join(int(first), int(descriptor), int(mark, 16))
+            is_found = _engine.family_join(int(first), int(number), int(mark, 16))
         except (ValueError, OverflowError):
             is_found = False
         if not is_found:
             return False
         self._is_shared = True
-        self._door = int(first), int(descriptor)
         told = _told_python(sys.executable, words_of_process()) or ""
         text = "\t".join((str(os.getppid()), told, path)).encode("utf-8", "surrogateescape")
         self._number = _engine.family_add(HELPER if is_helper else RUNS, 0, text)
@@ -119,9 +111,7 @@ class Family:
         """Record that the first process has written a file and becomes another program, which will read the records
         instead.
         """
-        descriptor, _ = _engine.family_door()
-        if _is_memory(os.getpid(), descriptor):  # otherwise the program closed it and may have reused its number
-            fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
+        _engine.family_hand_over()
         if self._number < 0:  # otherwise this program has joined, and its record has the path
             text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
             self._number = _engine.family_add(WROTE, max(value, 0), text)
@@ -169,23 +159,13 @@ class Family:
             return
         with suppress(Exception):
             told = _told_python(program, words)
-            if told is not None and _is_memory(*self._door):  # otherwise it could not record that it is being profiled
+            if told is not None and _engine.family_is_there():  # otherwise it could not record that it is being profiled
                 _engine.family_add(LEFT_OUT, 0, told.encode("utf-8", "backslashreplace"))
 
     def becomes(self, program: Any, words: Any) -> None:
         """Record that this process is about to become another program."""
         self._set(REPLACED, 0)
         self.starts(program, words)
-
-
-def _is_memory(pid: int, descriptor: int) -> bool:
-    """Return whether the first process's descriptor still refers to the shared memory. Programs may close descriptors
-    that they did not open. False on macOS, which does not tell one process about the descriptors of another.
-    """
-    try:
-        return os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith(_MEMORY)
-    except OSError:
-        return False
 
 
 def read() -> tuple[list[Process], int]:

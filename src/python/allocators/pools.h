@@ -10,7 +10,7 @@
  *
  * Memory:  buffers on the C stack, 48 KiB in all.
  * Threads: any. The GIL is released while pools are read. Changes made in the meantime make the sums differ by that
- *          much, and process_vm_readv reports memory that has been unmapped.
+ *          much, and memory that has been unmapped is not read.
  * Signals: not in a handler. Fork: no state is kept.
  */
 #ifndef SP_POOLS_H

@@ -1,6 +1,6 @@
 /* background_refusal.h: lets a failed allocation wake the background thread.
  *
- *   malloc returns NULL ──► the engine, if it would have been a sample ──► a mark, and a futex wakes the thread
+ *   malloc returns NULL ──► the engine, if it would have been a sample ──► a mark, and the thread is woken
  *
  * The program sees no difference: it gets its NULL, or its MemoryError.
  *

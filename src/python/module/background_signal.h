@@ -1,6 +1,6 @@
 /* background_signal.h: signals that wake the background thread and do not affect the program otherwise.
  *
- *   signal ──► handler in C: leaves a mark, wakes the thread by a futex ──► the thread: background_signal_came()
+ *   signal ──► handler in C: leaves a mark, wakes the thread ──► the thread: background_signal_came()
  *
  * CPython's own handlers run only when the main thread is running Python code, and it may be waiting in C. This handler
  * does not depend on the main thread. All signals that arrive before the thread has looked wake it only once.

@@ -180,7 +180,7 @@ static void end_by_signal(int number) {
 
 static void *end_later(void *unused) {
     (void)unused;
-    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &latest.after, &latest.after) != 0) continue;
+    while (nanosleep(&latest.after, &latest.after) != 0) continue;
     if (latest.signal != 0) end_by_signal(latest.signal);
     _exit(latest.status);
 }

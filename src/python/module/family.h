@@ -6,11 +6,11 @@
  *                                                                                        changes only that
  *
  * Forked processes inherit the memory. Other processes join it through the first process's door, which consists of its
- * pid, a descriptor of the memory (memfd_create), and a random mark. When the first process ends, it reads the records
- * and reports which file belongs to which process.
+ * pid, a number (on Linux, a descriptor of the memory), and a random mark. When the first process ends, it reads the
+ * records and reports which file belongs to which process. family_memory.h says how each system keeps the memory.
  *
  * Memory:  one MAP_SHARED mapping, of which only the pages of used records are resident. It is never unmapped, and
- *          cannot shrink (F_SEAL_SHRINK), so touching it raises no SIGBUS.
+ *          cannot shrink, so touching it raises no SIGBUS.
  * Threads: any, with the GIL of its process; several processes may call these functions at the same time. A record
  *          belongs to one process, which writes its state last (release); the reader reads that first (acquire).
  * Signals: none of these functions may be called from a handler.
@@ -27,15 +27,23 @@
  * mapped. mark: a random int, whose low 64 bits are kept. */
 PyObject *sp_family_open_with_gil(PyObject *module, PyObject *mark);
 
-/* family_door() -> (descriptor, mark): the values that other programs need to find the memory that this process's
- * family_open created. The descriptor is -1 if the kernel does not have memfd_create (before Linux 3.17), or if none
- * was available. */
+/* family_door() -> (number, mark): the values that other programs need to find the memory that this process's
+ * family_open created. The number is -1 if others cannot find it, for example if the kernel does not have memfd_create
+ * (before Linux 3.17) or no descriptor was available. */
 PyObject *sp_family_door_with_gil(PyObject *module, PyObject *unused);
 
-/* family_join(pid, descriptor, mark) -> bool: map that process's memory, unless this process already has some.
- * Returns False if the process has ended or belongs to another user, or if the descriptor now refers to another
- * file. Opens only memory of ours. */
+/* family_join(pid, number, mark) -> bool: map that process's memory, unless this process already has some. Returns
+ * False if the process has ended or belongs to another user, or if the memory is no longer there. Opens only memory of
+ * ours. */
 PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments);
+
+/* family_is_there() -> bool: whether a program that starts now would find the memory. Programs may close descriptors
+ * that they did not open, and the first process may have ended. */
+PyObject *sp_family_is_there_with_gil(PyObject *module, PyObject *unused);
+
+/* family_hand_over(): this is the first process, and it is about to call exec: let the next program find the memory
+ * under the same pid. */
+PyObject *sp_family_hand_over_with_gil(PyObject *module, PyObject *unused);
 
 /* family_add(state, value, text) -> int: add a record for the calling process. Returns its number, or -1 if there is
  * no room. state: 1 to 255. text: bytes, of which the first FAMILY_TEXT are kept. */
@@ -45,7 +53,8 @@ PyObject *sp_family_add_with_gil(PyObject *module, PyObject *arguments);
 PyObject *sp_family_set_with_gil(PyObject *module, PyObject *arguments);
 
 /* family_records() -> (records, lost): (pid, state, value, text) for each record, in the order in which they were
- * added, and the number of records lost. */
+ * added, and the number of records lost. Once the first process has called this, programs may no longer find the
+ * memory. */
 PyObject *sp_family_records_with_gil(PyObject *module, PyObject *unused);
 
 #endif

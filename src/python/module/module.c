@@ -12,6 +12,7 @@
 #include "demangle.h"
 #include "endings.h"
 #include "family.h"
+#include "loader_refusals.h"
 #include "malloc_sums.h"
 #include "mappings.h"
 #include "pools.h"
@@ -81,21 +82,17 @@ static const char *enter_native_mode(const char *wanted) {
         spprof_follow_lookups();
         return "preload";
     }
-    if (strcmp(wanted, "preload") == 0)
-        return (const char *)PyErr_Format(PyExc_RuntimeError,
-                                          "native=\"preload\" needs the library preloaded: start the program with "
-                                          "LD_PRELOAD=%s, or use native=\"auto\"",
-                                          spprof_library_path());
+    if (strcmp(wanted, "preload") == 0) {
+        sp_refuse_preload_with_gil();
+        return NULL;
+    }
     if (!is_one_of(wanted, "auto", "patch"))
         return (const char *)PyErr_Format(PyExc_ValueError,
                                           "native must be \"auto\", \"preload\", \"patch\" or \"off\"");
     if (spprof_patch() > 0) return "patch";
     if (strcmp(wanted, "auto") == 0) return "off";
-    return (const char *)PyErr_Format(
-        PyExc_RuntimeError,
-        "native=\"patch\" found no malloc call it can redirect (a statically linked program?): "
-        "start the program with LD_PRELOAD=%s, or use native=\"off\"",
-        spprof_library_path());
+    sp_refuse_patch_with_gil();
+    return NULL;
 }
 
 /* ---- Lifecycle ---- */
@@ -345,7 +342,9 @@ static PyMethodDef methods[] = {
     {"background_refusal_came", sp_background_refusal_came_with_gil, METH_NOARGS, "background_refusal_came() -> bool"},
     {"family_open", sp_family_open_with_gil, METH_O, "family_open(mark) -> bool"},
     {"family_door", sp_family_door_with_gil, METH_NOARGS, "family_door() -> (int, int)"},
-    {"family_join", sp_family_join_with_gil, METH_VARARGS, "family_join(pid, descriptor, mark) -> bool"},
+    {"family_join", sp_family_join_with_gil, METH_VARARGS, "family_join(pid, number, mark) -> bool"},
+    {"family_is_there", sp_family_is_there_with_gil, METH_NOARGS, "family_is_there() -> bool"},
+    {"family_hand_over", sp_family_hand_over_with_gil, METH_NOARGS, "family_hand_over()"},
     {"family_add", sp_family_add_with_gil, METH_VARARGS, "family_add(state, value, text) -> int"},
     {"family_set", sp_family_set_with_gil, METH_VARARGS, "family_set(number, state, value)"},
     {"family_records", sp_family_records_with_gil, METH_NOARGS, "family_records() -> (list, int)"},
@@ -373,19 +372,16 @@ static void write_own_library_path(char *out, size_t size) {
     Dl_info info;
     const char *name = dladdr((void *)&definition, &info) && info.dli_fname ? info.dli_fname : "";
     const char *slash = strrchr(name, '/');
-    PyOS_snprintf(out, size, "%.*slibspprof_alloc.so", slash ? (int)(slash - name) + 1 : 0, name);
+    PyOS_snprintf(out, size, "%.*s%s", slash ? (int)(slash - name) + 1 : 0, name, sp_library_name);
 }
 
-/* The loader returns the libspprof_alloc.so that was loaded first. Another version's structs differ. */
+/* The loader returns the library of this name that was loaded first. Another version's structs differ. */
 static bool engine_is_ours(void) {
     const char *found = spprof_version ? spprof_version() : "unknown";
     if (strcmp(found, SPPROF_VERSION) == 0) return true;
     char own_path[4096];
     write_own_library_path(own_path, sizeof own_path);
-    PyErr_Format(PyExc_ImportError,
-                 "the libspprof_alloc.so that is loaded (%s) has version %s, but this spprof package has version %s: "
-                 "remove it from LD_PRELOAD, or preload %s",
-                 spprof_library_path ? spprof_library_path() : "preloaded", found, SPPROF_VERSION, own_path);
+    sp_refuse_library_with_gil(spprof_library_path ? spprof_library_path() : "preloaded", found, own_path);
     return false;
 }
 

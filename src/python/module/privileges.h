@@ -4,8 +4,9 @@
 
 #include <Python.h>
 
-/* is_privileged() -> bool: whether the program is set-uid or set-gid, or its file has capabilities. Asks the kernel
- * (AT_SECURE), as the loader does to decide whether to obey LD_PRELOAD. Threads: any, with the GIL. */
+/* is_privileged() -> bool: whether the program is set-uid or set-gid, or its file has capabilities (Linux). Asks the
+ * kernel (AT_SECURE; issetugid on macOS), as the loader does to decide whether to obey LD_PRELOAD. Threads: any, with
+ * the GIL. */
 PyObject *sp_is_privileged_with_gil(PyObject *module, PyObject *unused);
 
 #endif

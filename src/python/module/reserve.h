@@ -3,7 +3,8 @@
  *   start ──► take: a mapping that is never touched ··· MemoryError ··· give back ──► snapshot, save ──► take again
  *
  * The reserve counts against RLIMIT_AS, RLIMIT_DATA and strict overcommit. A cgroup's limit counts touched pages, so
- * nothing can be kept back there, and exceeding it means SIGKILL.
+ * nothing can be kept back there, and exceeding it means SIGKILL. macOS has no such limits: there the reserve only
+ * matters if a program maps all of its address space.
  *
  * Memory:  none that is resident. The mapping has at most RESERVE_MAX_MIB, and at most a tenth of the lowest limit.
  * Threads: any, with the GIL of any interpreter.

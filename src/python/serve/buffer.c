@@ -1,14 +1,15 @@
 #include "buffer.h"
 
+#include "grow_mapping.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #define FIRST_BYTES ((size_t)1 << 16)
 
-static char *mapped(char *before, size_t bytes_before, size_t bytes) {
-    void *data = before ? mremap(before, bytes_before, bytes, MREMAP_MAYMOVE)
-                        : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static char *mapped(size_t bytes) {
+    void *data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return data == MAP_FAILED ? NULL : data;
 }
 
@@ -18,7 +19,7 @@ static bool has_room(sp_buffer *to, size_t more) {
     while (capacity - to->length < more) capacity *= 2;
     if (capacity == to->capacity) return true;
     int saved_errno = errno;
-    char *data = mapped(to->data, to->capacity, capacity);
+    char *data = to->data ? sp_grow_mapping(to->data, to->capacity, capacity) : mapped(capacity);
     errno = saved_errno;
     if (!data) return false;
     to->data = data;

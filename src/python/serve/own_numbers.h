@@ -16,4 +16,7 @@ typedef struct sp_own_numbers {
 
 void sp_own_numbers_read(sp_own_numbers *numbers);
 
+/* For own_numbers.c: set `threads` and `rss_bytes`. May change errno. */
+void sp_own_numbers_ask_kernel(sp_own_numbers *numbers);
+
 #endif

@@ -1,11 +1,9 @@
 #include "own_numbers.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Makes system calls directly, because libc's wrappers may be hooked. Reads the calling thread's folder in /proc,
@@ -43,15 +41,7 @@ static uint64_t rss_bytes(void) {
     return number_after(statm, 1) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static uint64_t cpu_ns(void) {
-    struct timespec used = {0};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
-}
-
-void sp_own_numbers_read(sp_own_numbers *numbers) {
-    int saved_errno = errno;
-    *numbers = (sp_own_numbers){
-        .pid = (uint64_t)getpid(), .threads = thread_count(), .rss_bytes = rss_bytes(), .cpu_ns = cpu_ns()};
-    errno = saved_errno;
+void sp_own_numbers_ask_kernel(sp_own_numbers *numbers) {
+    numbers->threads = thread_count();
+    numbers->rss_bytes = rss_bytes();
 }

@@ -11,13 +11,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/types.h>
+#include <stdint.h>
 
 #define SP_OWN_THREAD_NAME "spprof" /* the name that the kernel shows */
 
 typedef struct sp_own_thread {
     pthread_t handle;
-    _Atomic pid_t kernel_id;
+    _Atomic uint64_t kernel_id;
 } sp_own_thread;
 
 /* Set the thread's name and kernel id. `run` calls this first. */
@@ -28,5 +28,8 @@ bool sp_own_thread_start(sp_own_thread *thread, void *(*run)(void *));
 
 /* Wait until the thread has ended, and then briefly until the kernel no longer counts it. */
 void sp_own_thread_join(sp_own_thread *thread);
+
+/* For own_thread.c: return whether the kernel still counts a thread of this process. May change errno. */
+bool sp_own_thread_is_counted(uint64_t kernel_id);
 
 #endif

@@ -4,8 +4,8 @@
  *   host:port ─► bound ─────────► listening ─┴─► accept: a connection; on a Unix socket, only from this user or root
  *
  * Descriptors are closed by exec, do not block, and have high numbers, because programs expect the low ones to be free.
- * The inode shows whether a descriptor is still ours: a program may close descriptors that it does not know about, and
- * then open another file under that number.
+ * The inode (descriptors.h) shows whether a descriptor is still ours: a program may close descriptors that it does not
+ * know about, and then open another file under that number.
  *
  * Memory:  none. Threads: any; no lock, no GIL. Signals: not in a handler.
  * Fork:    a child inherits the descriptors, and closes them.
@@ -30,8 +30,9 @@ bool sp_socket_is_ours(const sp_socket *socket);
 /* Close the descriptor, unless it is no longer ours. */
 void sp_socket_close(sp_socket *socket);
 
-/* Return 0 or an errno. ENAMETOOLONG: the path exceeds the kernel's limit of 107 bytes. EADDRINUSE: the path exists;
- * a socket on which no process is listening any longer is replaced. */
+/* Return 0 or an errno. ENAMETOOLONG: the path exceeds the kernel's limit of 107 bytes (103 on macOS). EADDRINUSE: the path exists;
+ * a socket on which no process is listening any longer is replaced. (On macOS, so is one on which more than 64 clients
+ * wait to be accepted: the kernel refuses both in the same way.) */
 int sp_socket_listen_at_path(const char *path, sp_socket *socket);
 
 /* Accept "127.0.0.1:6060", "[::1]:0", ":6060" (every address) or "localhost:6060". EINVAL: `address` is not a

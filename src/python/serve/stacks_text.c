@@ -183,7 +183,7 @@ static const char *remedy_for(spprof_thread_stacks_status status) {
     case SPPROF_THREAD_STACKS_BUSY:
         return "another request is reading the stacks: try again";
     case SPPROF_THREAD_STACKS_NO_LIST:
-        return "the threads cannot be listed: mount /proc where the program runs";
+        return "the threads cannot be listed: on Linux, mount /proc where the program runs";
     default:
         return "thread stacks have not been set up: call spprof.listen() first";
     }

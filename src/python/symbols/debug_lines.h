@@ -1,4 +1,5 @@
-/* debug_lines.h: finds the source lines of native addresses with elfutils' libdw.
+/* debug_lines.h: finds the source lines of native addresses with elfutils' libdw. On macOS, where libraries contain no
+ * line numbers, every line is unknown.
  *
  * perf and systemtap use libdw to read debug information: all versions of DWARF, compressed sections, partial units. It
  * is loaded at run time, and only when a file has line numbers; without it there are no lines. Nothing here ever

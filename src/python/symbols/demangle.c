@@ -1,6 +1,7 @@
 #include "demangle.h"
 
 #include "aside.h"
+#include "cxx_runtime.h"
 #include "spprof.h"
 
 #include <dlfcn.h>
@@ -18,8 +19,7 @@ static demangler *find_in_library(const char *name) {
 
 static demangler *search(void) {
     demangler *found = (demangler *)dlsym(RTLD_DEFAULT, "__cxa_demangle");
-    if (!found) found = find_in_library("libstdc++.so.6");
-    if (!found) found = find_in_library("libc++abi.so.1");
+    for (size_t i = 0; !found && sp_cxx_runtimes[i]; i++) found = find_in_library(sp_cxx_runtimes[i]);
     return found;
 }
 

@@ -1,30 +1,15 @@
 #include "family.h"
 
-#include <fcntl.h>
+#include "family_memory.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FAMILY_RECORDS 32768
 #define FAMILY_TEXT 487
-#define NAME "spprof-family"
-#define DESCRIPTOR_FROM 40 /* programs may expect low descriptor numbers to be free */
-
-#ifndef MFD_CLOEXEC
-#define MFD_CLOEXEC 1U
-#define MFD_ALLOW_SEALING 2U
-#endif
-#ifndef F_ADD_SEALS
-#define F_ADD_SEALS 1033
-#define F_SEAL_SEAL 1
-#define F_SEAL_SHRINK 2
-#endif
 
 typedef struct record {
     _Atomic uint32_t state; /* 0: still being written. Stored last (release), loaded first (acquire) */
@@ -40,20 +25,9 @@ typedef struct family {
     record records[FAMILY_RECORDS];
 } family;
 
-static family *shared;      /* written once, with the GIL */
-static int descriptor = -1; /* the descriptor of the memory; also -1 if this process has joined */
-
-/* Return the descriptor of an empty in-memory file with the size of a family, or -1 if none can be created. */
-static int memory_file(void) {
-    int low = (int)syscall(SYS_memfd_create, NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (low < 0) return -1;
-    int high = fcntl(low, F_DUPFD_CLOEXEC, DESCRIPTOR_FROM);
-    close(low);
-    if (high < 0) return -1;
-    if (ftruncate(high, sizeof(family)) == 0 && fcntl(high, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) == 0) return high;
-    close(high);
-    return -1;
-}
+static family *shared; /* written once, with the GIL, like the door */
+static sp_family_door door = {.number = -1};
+static bool has_joined; /* another program created the memory */
 
 static family *mapped(int file) {
     int kind = file < 0 ? MAP_ANONYMOUS | MAP_NORESERVE : 0;
@@ -66,27 +40,21 @@ PyObject *sp_family_open_with_gil(PyObject *module, PyObject *mark) {
     unsigned long long value = PyLong_AsUnsignedLongLongMask(mark);
     if (PyErr_Occurred()) return NULL;
     if (shared) Py_RETURN_TRUE;
-    descriptor = memory_file();
-    shared = mapped(descriptor);
+    door = (sp_family_door){.pid = getpid(), .mark = value};
+    int file = sp_family_memory_create(&door, sizeof(family));
+    shared = mapped(file);
+    sp_family_memory_close(file);
     if (shared) shared->mark = value, shared->record_bytes = sizeof(record);
     return PyBool_FromLong(shared != NULL);
 }
 
 PyObject *sp_family_door_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    return Py_BuildValue("iK", shared ? descriptor : -1, shared ? (unsigned long long)shared->mark : 0);
-}
-
-/* Return whether a path in /proc leads to memory of ours. Opening any other file could block or have side effects. */
-static bool is_memory_of_ours(const char *path) {
-    char target[sizeof "/memfd:" NAME " (deleted)"];
-    ssize_t length = readlink(path, target, sizeof target);
-    return length == sizeof target - 1 && memcmp(target, "/memfd:" NAME " (deleted)", (size_t)length) == 0;
+    bool is_own = shared && !has_joined;
+    return Py_BuildValue("iK", is_own ? door.number : -1, shared ? (unsigned long long)shared->mark : 0);
 }
 
 static family *of_file(int file, unsigned long long mark) {
-    struct stat status;
-    if (fstat(file, &status) != 0 || status.st_size != sizeof(family)) return NULL;
     family *found = mapped(file);
     if (!found || (found->mark == mark && found->record_bytes == sizeof(record))) return found;
     munmap(found, sizeof(family));
@@ -95,22 +63,31 @@ static family *of_file(int file, unsigned long long mark) {
 
 PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments) {
     (void)module;
-    int pid, file;
+    int pid, number;
     unsigned long long mark;
-    if (!PyArg_ParseTuple(arguments, "iiK:family_join", &pid, &file, &mark)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "iiK:family_join", &pid, &number, &mark)) return NULL;
     if (shared) Py_RETURN_TRUE;
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, file);
-    if (!is_memory_of_ours(path)) Py_RETURN_FALSE;
-    int opened = open(path, O_RDWR | O_CLOEXEC);
-    if (opened < 0) Py_RETURN_FALSE;
-    shared = of_file(opened, mark);
-    close(opened);
-    if (shared && pid == getpid()) { /* this was the first process before it called exec */
-        descriptor = file;
-        fcntl(file, F_SETFD, FD_CLOEXEC);
-    }
-    return PyBool_FromLong(shared != NULL);
+    sp_family_door found = {.pid = pid, .number = number, .mark = mark};
+    int file = sp_family_memory_open(&found, sizeof(family));
+    if (file < 0) Py_RETURN_FALSE;
+    shared = of_file(file, mark);
+    sp_family_memory_close(file);
+    if (!shared) Py_RETURN_FALSE;
+    door = found;
+    has_joined = pid != getpid(); /* otherwise this was the first process before it called exec */
+    if (!has_joined) sp_family_memory_inherit(&door);
+    Py_RETURN_TRUE;
+}
+
+PyObject *sp_family_is_there_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(shared && sp_family_memory_is_there(&door));
+}
+
+PyObject *sp_family_hand_over_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    if (shared && door.pid == getpid()) sp_family_memory_hand_over(&door);
+    Py_RETURN_NONE;
 }
 
 static void change(record *of, int state, unsigned long long value) {
@@ -175,5 +152,6 @@ PyObject *sp_family_records_with_gil(PyObject *module, PyObject *unused) {
     uint64_t count = added < FAMILY_RECORDS ? added : FAMILY_RECORDS;
     PyObject *list = PyList_New(0);
     if (list) list = with_records(list, count);
+    if (list && shared && door.pid == getpid()) sp_family_memory_read(&door);
     return list ? Py_BuildValue("NK", list, (unsigned long long)(added - count)) : NULL;
 }

@@ -1,14 +1,13 @@
 #include "background.h"
 
 #include "own_thread.h"
+#include "word_wait.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,13 +29,9 @@ static struct {
     sp_own_thread thread;
     PyObject *work;
 } background;
-static _Atomic uint32_t wakes; /* a counter, so that the futex word changes with each wake */
+static _Atomic uint32_t wakes; /* a counter, so that the word waited for changes with each wake */
 
 /* ---- Waiting ---- */
-
-static void wake_all(_Atomic uint32_t *word) {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
-}
 
 static uint64_t now_ns(void) {
     struct timespec now;
@@ -53,10 +48,7 @@ static struct timespec moment_after(double seconds) {
 
 /* Sleep until `until`; return early if there has been a wake since `seen`. */
 static void sleep_until(const struct timespec *until, uint32_t seen) {
-    while (atomic_load(&wakes) == seen) {
-        long result = syscall(SYS_futex, &wakes, FUTEX_WAIT_BITSET_PRIVATE, seen, until, NULL, FUTEX_BITSET_MATCH_ANY);
-        if (result != 0 && errno == ETIMEDOUT) return;
-    }
+    while (atomic_load(&wakes) == seen && sp_word_wait(&wakes, seen, until)) continue;
 }
 
 /* ---- The thread ---- */
@@ -94,7 +86,7 @@ static void *run(void *unused) {
         struct timespec until = moment_after(seconds);
         sleep_until(&until, seen);
     }
-    wake_all(&state);
+    sp_word_wake_all(&state);
     return NULL;
 }
 
@@ -111,12 +103,10 @@ static bool see_it_gone(const struct timespec *until) {
             if (!atomic_compare_exchange_strong(&state, &now, JOINING)) continue;
             sp_own_thread_join(&background.thread);
             atomic_store(&state, NONE);
-            wake_all(&state);
+            sp_word_wake_all(&state);
             return true;
         }
-        if (syscall(SYS_futex, &state, FUTEX_WAIT_BITSET_PRIVATE, now, until, NULL, FUTEX_BITSET_MATCH_ANY) != 0 &&
-            errno == ETIMEDOUT)
-            return false;
+        if (!sp_word_wait(&state, now, until)) return false;
     }
 }
 
@@ -163,7 +153,7 @@ PyObject *sp_background_start_with_gil(PyObject *module, PyObject *work) {
 void sp_background_wake(void) {
     int saved_errno = errno;
     atomic_fetch_add(&wakes, 1);
-    wake_all(&wakes);
+    sp_word_wake_all(&wakes);
     errno = saved_errno;
 }
 

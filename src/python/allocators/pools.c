@@ -1,18 +1,17 @@
 #include "pools.h"
 
+#include "scattered_read.h"
 #include "spprof.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define BLOCK_ALIGNMENT 16
 #define CLASSES 32 /* size classes, up to 512 bytes */
 #define ARENA_INDEX_MAX (1u << 24)
-#define BATCH 512     /* headers read at a time */
+#define BATCH SP_SCATTERED_MAX
 #define WINDOW 4096   /* pages examined at a time */
 #define ONE_IN_MAX 16 /* of an arena's 64 pools, at least 4 are read */
 #define LEAST_PAGE 4096
@@ -65,17 +64,12 @@ static bool is_pool(const pool_header *header, uintptr_t address, const layout *
 
 /* Read headers. Return how many could be read, counting from the first. */
 static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t count) {
-    struct iovec remote[BATCH];
-    struct iovec local = {.iov_base = headers, .iov_len = count * sizeof *headers};
-    for (size_t i = 0; i < count; i++) remote[i] = (struct iovec){(void *)at[i], sizeof *headers};
     spprof_rest();
-    ssize_t got = process_vm_readv(getpid(), &local, 1, remote, count, 0);
-    if (got < 0 && (errno == ENOSYS || errno == EPERM)) {
-        size_t copied = 0;
-        while (copied < count && spprof_copy_memory(&headers[copied], at[copied], sizeof *headers)) copied++;
-        return copied;
-    }
-    return got < 0 ? 0 : (size_t)got / sizeof *headers;
+    ssize_t got = sp_scattered_read(headers, sizeof *headers, at, count);
+    if (got >= 0) return (size_t)got;
+    size_t copied = 0;
+    while (copied < count && spprof_copy_memory(&headers[copied], at[copied], sizeof *headers)) copied++;
+    return copied;
 }
 
 /* Return whether `pool` is resident and belongs to arena `index`. */

@@ -1,26 +1,22 @@
 #include "signal_repeat.h"
 
+#include "signal_timer.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
-
-#define EVERY_NS 20000000
 #define PATIENCE_NS UINT64_C(5000000000)
-#define NO_TIMER (-1)
 
 static void (*handlers[NSIG])(int); /* CPython's handlers */
 static _Atomic pid_t repeating;     /* the process that repeats a signal; 0: none */
-static _Atomic int timer;
-static _Atomic uint64_t begin_ns; /* 0: not set yet */
+static _Atomic uint64_t begin_ns;   /* 0: not set yet */
+
+static void on_signal(int number);
 
 static uint64_t now_ns(void) {
     struct timespec now;
@@ -28,28 +24,16 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* The timer's signal goes to the main thread, whose id is the process id. */
-static void begin(int number, pid_t process) {
-    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number};
-    struct itimerspec times = {.it_value = {.tv_nsec = EVERY_NS}, .it_interval = {.tv_nsec = EVERY_NS}};
-    int created = NO_TIMER;
-    event.sigev_notify_thread_id = process;
-    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &created) != 0) created = NO_TIMER;
+static void begin(int number) {
     begin_ns = now_ns();
-    timer = created;
-    if (created != NO_TIMER) syscall(SYS_timer_settime, created, 0, &times, NULL);
-}
-
-static void end(void) {
-    int ended = atomic_exchange(&timer, NO_TIMER);
-    if (ended != NO_TIMER) syscall(SYS_timer_delete, ended);
+    sp_signal_timer_begin(number, on_signal);
 }
 
 /* Ends the process as soon as this handler returns. */
 static void act_by_default(int number) {
     struct sigaction initial = {.sa_handler = SIG_DFL};
     sigaction(number, &initial, NULL);
-    syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), number);
+    sp_signal_send_here(number);
 }
 
 static void on_signal(int number) {
@@ -57,7 +41,7 @@ static void on_signal(int number) {
     pid_t process = getpid();
     handlers[number](number);
     if (atomic_exchange(&repeating, process) != process)
-        begin(number, process);
+        begin(number);
     else if (begin_ns != 0 && now_ns() - begin_ns > PATIENCE_NS)
         act_by_default(number);
     errno = saved_errno;
@@ -94,7 +78,7 @@ PyObject *sp_signal_has_default_action_with_gil(PyObject *module, PyObject *argu
 PyObject *sp_signal_handled_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     if (repeating == getpid()) {
-        end();
+        sp_signal_timer_end();
         begin_ns = 0;
         repeating = 0;
     }

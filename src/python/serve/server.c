@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include "descriptors.h"
 #include "own_thread.h"
 #include "questions.h"
 #include "sockets.h"
@@ -231,7 +232,7 @@ static void begin_draining(connection *at) {
 
 static void write_answer(connection *at) {
     size_t left = at->answer.length - at->written;
-    ssize_t sent = send(at->socket.descriptor, at->answer.data + at->written, left, MSG_NOSIGNAL);
+    ssize_t sent = sp_descriptor_send(at->socket.descriptor, at->answer.data + at->written, left);
     if (is_passing(sent)) return;
     if (sent < 0) {
         close_connection(at);
@@ -287,7 +288,7 @@ static short events_of(const connection *at) {
     case WRITING:
         return POLLOUT;
     default:
-        return POLLRDHUP;
+        return sp_descriptor_end_event();
     }
 }
 
@@ -307,8 +308,8 @@ static void act(connection *at, short events) {
         drain(at);
         break;
     case WAITING:
-        close_connection(at);
-        break; /* the client has gone */
+        if (sp_descriptor_has_ended(at->socket.descriptor)) close_connection(at);
+        break;
     default:
         break;
     }

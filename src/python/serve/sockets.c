@@ -1,5 +1,7 @@
 #include "sockets.h"
 
+#include "descriptors.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,20 +14,13 @@
 
 #define NUMBER_FROM 40 /* the lowest descriptor number that we keep */
 #define WAITING_MAX 64 /* connections waiting to be accepted */
-#define OWN_ONLY 0600
 
 /* ---- Descriptors ---- */
 
-static bool inode_of(int descriptor, ino_t *inode) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0) return false;
-    *inode = status.st_ino;
-    return true;
-}
-
 bool sp_socket_is_ours(const sp_socket *socket) {
     ino_t inode;
-    return socket->descriptor != SP_SOCKET_NONE && inode_of(socket->descriptor, &inode) && inode == socket->inode;
+    return socket->descriptor != SP_SOCKET_NONE && sp_descriptor_inode(socket->descriptor, &inode) &&
+           inode == socket->inode;
 }
 
 void sp_socket_close(sp_socket *socket) {
@@ -40,7 +35,7 @@ static int keep(int descriptor, sp_socket *socket) {
     int high = fcntl(descriptor, F_DUPFD_CLOEXEC, NUMBER_FROM);
     if (high >= 0) close(descriptor);
     socket->descriptor = high >= 0 ? high : descriptor;
-    if (inode_of(socket->descriptor, &socket->inode)) return 0;
+    if (sp_descriptor_inode(socket->descriptor, &socket->inode)) return 0;
     int error = errno;
     close(socket->descriptor);
     socket->descriptor = SP_SOCKET_NONE;
@@ -49,7 +44,7 @@ static int keep(int descriptor, sp_socket *socket) {
 
 int sp_socket_pipe(sp_socket *read_end, sp_socket *write_end) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return errno;
+    if (sp_descriptor_pipe(ends) != 0) return errno;
     int error = keep(ends[0], read_end);
     if (error != 0) {
         close(ends[1]);
@@ -68,23 +63,17 @@ static int failed(int descriptor) {
     return error;
 }
 
-static int listen_at(int descriptor, const void *address, socklen_t length, sp_socket *socket) {
-    if (bind(descriptor, address, length) != 0 || listen(descriptor, WAITING_MAX) != 0) return failed(descriptor);
+static int listen_at(int descriptor, const struct sockaddr *address, socklen_t length, sp_socket *socket) {
+    if (sp_descriptor_bind(descriptor, address, length) != 0 || listen(descriptor, WAITING_MAX) != 0)
+        return failed(descriptor);
     return keep(descriptor, socket);
-}
-
-/* A Unix socket's file gets the permissions of its descriptor. */
-static int new_socket(int family) {
-    int made = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (made >= 0 && family == AF_UNIX) fchmod(made, OWN_ONLY);
-    return made;
 }
 
 /* Return whether the address is a socket of this user on which no process is listening. */
 static bool is_abandoned(const struct sockaddr_un *address) {
     struct stat status;
     if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode) || status.st_uid != geteuid()) return false;
-    int probe = new_socket(AF_UNIX);
+    int probe = sp_descriptor_socket(AF_UNIX);
     if (probe < 0) return false;
     bool is_refused = connect(probe, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
     close(probe);
@@ -96,9 +85,9 @@ int sp_socket_listen_at_path(const char *path, sp_socket *socket) {
     if (strlen(path) >= sizeof address.sun_path) return ENAMETOOLONG;
     strcpy(address.sun_path, path);
     for (bool is_second = false;; is_second = true) {
-        int made = new_socket(AF_UNIX);
+        int made = sp_descriptor_socket(AF_UNIX);
         if (made < 0) return errno;
-        int error = listen_at(made, &address, sizeof address, socket);
+        int error = listen_at(made, (const struct sockaddr *)&address, sizeof address, socket);
         if (error != EADDRINUSE || is_second || !is_abandoned(&address)) return error;
         unlink(path);
     }
@@ -153,10 +142,10 @@ int sp_socket_listen_at_port(const char *text, sp_socket *socket) {
     socklen_t length;
     int on = 1;
     if (!parse_address(text, &address, &length)) return EINVAL;
-    int made = new_socket(address.common.sa_family);
+    int made = sp_descriptor_socket(address.common.sa_family);
     if (made < 0) return errno;
     setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    return listen_at(made, &address, length, socket);
+    return listen_at(made, &address.common, length, socket);
 }
 
 static char *put_port(char *end, in_port_t port) {
@@ -193,14 +182,12 @@ void sp_socket_address(const sp_socket *socket, char address[SP_SOCKET_ADDRESS_M
 /* ---- Connections ---- */
 
 static bool is_peer_allowed(int descriptor) {
-    struct ucred peer;
-    socklen_t length = sizeof peer;
-    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return false;
-    return peer.uid == 0 || peer.uid == geteuid();
+    uid_t peer;
+    return sp_descriptor_peer(descriptor, &peer) && (peer == 0 || peer == geteuid());
 }
 
 int sp_socket_accept(const sp_socket *listening, bool is_unix, sp_socket *connection) {
-    int made = accept4(listening->descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int made = sp_descriptor_accept(listening->descriptor);
     if (made < 0) return errno;
     if (is_unix && !is_peer_allowed(made)) {
         close(made);
