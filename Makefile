@@ -20,7 +20,12 @@ PYTEST = $(VENV)/bin/python -m pytest
 CHECKED = -Dchecks=true -Dwerror=true
 CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
-C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
+C_TESTS = -Dtests=true -Dcmocka_prefix=$(CMOCKA_PREFIX_$(SYSTEM))
+CMOCKA_PREFIX_Linux = $(abspath $(CMOCKA))/usr
+CMOCKA_PREFIX_Darwin = $(shell brew --prefix cmocka)
+
+# Variables whose names end with the system's have a value for each.
+SYSTEM := $(shell uname)
 
 # Files that forges read, checked against the schemas that are part of check-jsonschema.
 OF_SCHEMA = $(VENV)/bin/check-jsonschema --builtin-schema
@@ -31,8 +36,9 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 macos docker-wheels check-wheels pictures bench bench-peers viewers macho fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+.PHONY: demo demo-of-wheel test test-all test-macos nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 macos docker-wheels check-wheels pictures bench bench-peers viewers macho fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
+    install-for-macos brew-cmocka run-python-on-macos \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-docs docs-requirements run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
@@ -51,12 +57,27 @@ record-meson = $(RECORD) $(1) --meson $(2)/meson-logs/$(3).junit.xml '$(meson-te
 demo:
 	@$(PYTHON) tools/venv.py --no-compile $(VENV) tools/requirements-build.txt tools/requirements-demo.txt
 	$(INSTALL) --no-compile -Cbuild-dir=$(VENV)/build .
-	preload="$$($(VENV)/bin/python -c 'from spprof import _engine; print(_engine.library_path())')" && \
-	    LD_PRELOAD="$$preload" $(VENV)/bin/python examples/demo.py
+	$(RUN_DEMO_$(SYSTEM))
+
+RUN_DEMO_Linux = preload="$$($(VENV)/bin/python -c 'from spprof import _engine; print(_engine.library_path())')" && \
+    LD_PRELOAD="$$preload" $(VENV)/bin/python examples/demo.py
+RUN_DEMO_Darwin = $(VENV)/bin/python examples/demo.py
 
 # C tests, tidy tests and Python tests on PYTHON.
 test: fresh-results run-tests
 	@$(SUM)
+
+# On a Mac: the C tests and those of the Python tests that apply. MACOS_TESTS selects the latter, and tests/python means
+# all of them. Homebrew provides cmocka.
+test-macos: fresh-results install-for-macos run-c run-python-on-macos
+	@$(SUM)
+
+# On a Mac: installs the wheel for PYTHON from build/wheels, which `make macos` built elsewhere, and runs the demo.
+demo-of-wheel:
+	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-demo.txt
+	$(IN_VENV) pip --disable-pip-version-check install --quiet --force-reinstall --no-index --no-deps \
+	    --find-links build/wheels spprof
+	$(VENV)/bin/python examples/demo.py
 
 # Like test, then the Python tests on every other Python that is found, then the packaging tests.
 test-all: fresh-results run-tests run-other-pythons run-packaging
@@ -265,6 +286,12 @@ docs-requirements: venv
 install-with-c-tests: OPTIONS = $(C_TESTS)
 install-with-c-tests: $(CMOCKA) install-checked
 
+install-for-macos: OPTIONS = $(C_TESTS)
+install-for-macos: brew-cmocka install-checked
+
+brew-cmocka:
+	brew list cmocka >/dev/null 2>&1 || brew install cmocka
+
 # Everything that the suites need. They install nothing into this environment, so that several can run at a time.
 REQUIREMENTS = $(foreach of,build test packaging pythons lint docs,tools/requirements-$(of).txt)
 venv-for-all:
@@ -316,6 +343,15 @@ growth-long:
 
 run-python:
 	$(call record-pytest,python,tests/python,SPPROF_ALL_COMBINATIONS=1)
+
+run-python-on-macos:
+	$(call record-pytest,python-on-macos,$(MACOS_TESTS),SPPROF_EXPERIMENTAL=macos)
+
+# Files about profiles, reports and the engine that need neither preloading nor Linux's /proc.
+MACOS_TESTS ?= $(MACOS_NAMES:%=tests/python/test_%.py)
+MACOS_NAMES = ages cplusplus_names cpu_api cpu_profile cpu_threads endings errors estimate folded_imports formats \
+    frame_memo growth growth_of_snapshots jit layout memory_profiler peak pprof record report report_history \
+    report_numbers rust_names series series_bad_input series_growth sites snapshot stack_depth stacks whole_stacks
 
 # Like run-python, in two parts of about equal length, for two cores.
 run-python-long:

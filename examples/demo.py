@@ -1,4 +1,4 @@
-"""A small service with a leak. `make demo` profiles it with the library preloaded.
+"""A small service with a leak. `make demo` profiles it, on Linux with the library preloaded.
 
 The service answers requests in four threads. It deliberately holds one large numpy array. By mistake, it also keeps a
 copy of every session it has ever seen: `remember_session` is the leak. The profile must show both, with their true
@@ -8,6 +8,7 @@ sizes.
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import threading
 from pathlib import Path
@@ -53,6 +54,9 @@ def serve() -> np.ndarray:
 
 
 def resident_bytes() -> int:
+    """Return the resident memory; on macOS its maximum, which is what the process can ask."""
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096
 

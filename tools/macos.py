@@ -25,14 +25,14 @@ MINIMUM = macos_rules.MINIMUM
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Apple's names of the machines, and zig's and meson's."""
 
-# The only disabled warning is about a GNU extension: see tools/wheels.py. Without -S, the libraries would name files of
-# this machine: where the objects with the debug information were. The names of functions stay.
+# Without -S, the libraries would name files of this machine: where the objects with the debug information were. The
+# names of functions stay.
 MACHINE_FILE = """[binaries]
 c = ['{zig}', 'cc', '-target', '{machine}-macos.{minimum}']
 ar = ['{zig}', 'ar']
 
 [built-in options]
-c_args = ['-ffile-prefix-map={root}=.', '-Wno-gnu-variable-sized-type-not-at-end']
+c_args = ['-ffile-prefix-map={root}=.']
 c_link_args = ['-Wl,-S']
 
 [host_machine]

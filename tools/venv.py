@@ -21,13 +21,17 @@ def missing_prerequisite() -> str | None:
     if sys.implementation.name != "cpython" or sys.version_info < (3, 9):
         return "CPython 3.9 or newer is needed; choose one with: make PYTHON=/path/to/python3"
     series = f"{sys.version_info.major}.{sys.version_info.minor}"
+    on_mac = sys.platform == "darwin"
     on_debian = "On Debian and Ubuntu:"
     headers = Path(sysconfig.get_path("include"), "Python.h")
     if find_spec("venv") is None or find_spec("ensurepip") is None:
         return f"{sys.executable} has no venv module. {on_debian} apt-get install python3-venv (or python{series}-venv)"
     if not any(shutil.which(compiler) for compiler in (os.environ.get("CC", "cc").split()[0], "gcc", "clang")):
-        return f"There is no C compiler. {on_debian} apt-get install gcc libc6-dev"
+        remedy = "On macOS: xcode-select --install" if on_mac else f"{on_debian} apt-get install gcc libc6-dev"
+        return f"There is no C compiler. {remedy}"
     if not headers.exists():
+        if on_mac:
+            return f"{headers} is missing. Use a Python of python.org or Homebrew: make PYTHON=/path/to/python3"
         return f"{headers} is missing. {on_debian} apt-get install python3-dev (or python{series}-dev)"
     return None
 

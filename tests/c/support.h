@@ -39,7 +39,7 @@ void run_threads(unsigned count, thread_body *body, void *argument);
 void run_in_child(void (*body)(void *argument), void *argument);
 
 /* From now on, make the kernel refuse this system call with EPERM, in this thread, its children and the threads that
- * it starts. */
+ * it starts. Only on Linux. */
 void refuse_system_call(long number);
 /* Like refuse_system_call(), but only for calls with this first argument. */
 void refuse_system_call_with(long number, uint32_t first);
