@@ -25,7 +25,7 @@ TIMEOUT = 300
 
 FOR_MACOS = ("layouts.c", "system_malloc.c", "system_start.c")
 MODELS = ("system_malloc", "system_start")
-HOST_FLAGS = "-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -rdynamic".split()
+HOST_FLAGS = "-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -rdynamic -Wl,--no-as-needed".split()
 FLAGS = "-std=gnu11 -D_DARWIN_C_SOURCE -O2 -Wall -Wextra -Werror".split()
 INCLUDED = [f"-I{ROOT / folder}" for folder in ("include/macos", "include", "tests/aarch64", "tests/macos/engine")]
 FRAMES = {"framed": "-fno-omit-frame-pointer", "frameless": "-fomit-frame-pointer"}

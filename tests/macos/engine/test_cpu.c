@@ -28,16 +28,17 @@ static uint64_t cpu_ns(void) {
 BUSY(busy_with_one)
 BUSY(busy_with_another)
 
-#define ROUNDS 200000
+#define ROUNDS 5000000 /* about ten milliseconds */
 
 typedef struct load {
     uint64_t (*function)(uint64_t rounds);
-    uint64_t for_ns, used_ns;
+    uint64_t for_ns, used_ns, thread_id;
 } load;
 
 static void *work(void *data) {
     load *one = data;
     uint64_t start = cpu_ns();
+    pthread_threadid_np(NULL, &one->thread_id);
     while (cpu_ns() - start < one->for_ns) one->function(ROUNDS);
     one->used_ns = cpu_ns() - start;
     return NULL;
@@ -51,18 +52,20 @@ static spprof_cpu_sample samples[SAMPLES_MAX];
 static spprof_site sites[SITES_MAX];
 static uint64_t frames[SITES_MAX * 32];
 
-/* Return the weight of the samples whose stack has a function, on any thread. */
-static uint64_t weight_in(size_t count, const char *function) {
+/* Return the weight of a thread's samples: of all, or of those whose stack has a function. */
+static uint64_t weight_of(const load *one, size_t count, const char *function) {
     size_t site_count, frame_count;
     uint64_t sum = 0;
     spprof_keep_stacks();
     CHECK(spprof_copy_stacks(true, sites, SITES_MAX, &site_count, frames, sizeof frames / 8, &frame_count));
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < site_count; k++) {
-            if (spprof_stack_slot(sites[k].stack_id) != samples[i].stack) continue;
+            bool is_wanted = samples[i].thread_id == (uint32_t)one->thread_id;
+            if (!is_wanted || spprof_stack_slot(sites[k].stack_id) != samples[i].stack) continue;
             spprof_stack stack = {.frames = frames + sites[k].first_frame, .count = sites[k].frame_count};
             names found = names_of(&stack);
-            if (names_include(&found, (const char *const[]){function, NULL})) sum += samples[i].weight_ns;
+            if (!function || names_include(&found, (const char *const[]){function, "work", "start_thread", NULL}))
+                sum += samples[i].weight_ns;
         }
     spprof_let_stacks_go();
     return sum;
@@ -77,6 +80,23 @@ static void profile(bool wall, load *loads, int count) {
     CHECK(spprof_cpu_stop() == SPPROF_CPU_OK);
 }
 
+static void check_load(const load *one, size_t count, const char *function, const char *other) {
+    uint64_t all = weight_of(one, count, NULL), inside = weight_of(one, count, function);
+    printf("# %s: %lu ms in it, %lu ms of the thread's %lu ms\n", function, (unsigned long)(inside / MILLISECOND),
+           (unsigned long)(all / MILLISECOND), (unsigned long)(one->used_ns / MILLISECOND));
+    CHECK(all <= one->used_ns + MILLISECOND && all > one->used_ns * 8 / 10);
+    CHECK(inside > all * 7 / 10);
+    CHECK(weight_of(one, count, other) == 0);
+}
+
+static uint64_t samples_of_self(size_t count) {
+    uint64_t self, sum = 0;
+    pthread_threadid_np(NULL, &self);
+    for (size_t i = 0; i < count; i++) sum += samples[i].thread_id == (uint32_t)self;
+    return sum;
+}
+
+/* This thread sleeps in the meantime, and should not be woken at every interval. */
 static void test_weights_go_to_the_function_that_used_the_time(void) {
     load loads[] = {{.function = busy_with_one, .for_ns = 600 * MILLISECOND},
                     {.function = busy_with_another, .for_ns = 300 * MILLISECOND}};
@@ -85,13 +105,9 @@ static void test_weights_go_to_the_function_that_used_the_time(void) {
     spprof_cpu_get_stats(&stats);
     size_t count = spprof_cpu_copy(samples, SAMPLES_MAX);
     CHECK(count > 100 && count <= SAMPLES_MAX);
-    uint64_t one = weight_in(count, "busy_with_one"), another = weight_in(count, "busy_with_another");
-    printf("# %zu samples; one %lu of %lu ms, another %lu of %lu ms, process %lu ms, handlers %lu ms\n", count,
-           (unsigned long)(one / MILLISECOND), (unsigned long)(loads[0].used_ns / MILLISECOND),
-           (unsigned long)(another / MILLISECOND), (unsigned long)(loads[1].used_ns / MILLISECOND),
-           (unsigned long)(stats.process_ns / MILLISECOND), (unsigned long)(stats.handler_ns / MILLISECOND));
-    CHECK(one > loads[0].used_ns * 9 / 10 && one < loads[0].used_ns * 11 / 10);
-    CHECK(another > loads[1].used_ns * 9 / 10 && another < loads[1].used_ns * 11 / 10);
+    check_load(&loads[0], count, "busy_with_one", "busy_with_another");
+    check_load(&loads[1], count, "busy_with_another", "busy_with_one");
+    CHECK(samples_of_self(count) < 20);
     CHECK(stats.weight_ns <= stats.process_ns + MILLISECOND);
     CHECK(stats.by_thread);
     CHECK(!stats.displaced && !stats.gave_up);
