@@ -16,6 +16,13 @@ uint64_t clocks_ticks_of(uint64_t ns) {
     return (uint64_t)((unsigned __int128)ns * 3 / 125);
 }
 
+int mac_mach_wait_until(uint64_t ticks) {
+    uint64_t ns = (uint64_t)((unsigned __int128)ticks * 125 / 3);
+    struct timespec until = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    int error = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    return error ? APPLE_KERN_ABORTED : APPLE_KERN_SUCCESS;
+}
+
 typedef struct timebase {
     uint32_t numerator, denominator;
 } timebase;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 uint64_t mac___stack_chk_guard = 0x00BADC0FFEE0DD00;
@@ -93,6 +94,13 @@ int mac_getentropy(void *out, size_t size) {
     return getentropy(out, size);
 }
 
+/* The layouts are the same; the largest size is in bytes. */
+int mac_getrusage(int who, struct rusage *out) {
+    int result = getrusage(who, out);
+    out->ru_maxrss *= 1024;
+    return result;
+}
+
 int64_t mac_sysconf(int name) {
     switch (name) {
     case APPLE_SC_PAGESIZE:
@@ -121,6 +129,16 @@ void mac___assert_rtn(const char *function, const char *file, int line, const ch
 void *mac___memcpy_chk(void *to, const void *from, size_t size, size_t room) {
     (void)room;
     return memcpy(to, from, size);
+}
+
+char *mac___strcpy_chk(char *to, const char *from, size_t room) {
+    (void)room;
+    return strcpy(to, from);
+}
+
+char *mac___strcat_chk(char *to, const char *from, size_t room) {
+    (void)room;
+    return strcat(to, from);
 }
 
 void *mac___memset_chk(void *to, int byte, size_t size, size_t room) {

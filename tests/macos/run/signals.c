@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -169,10 +170,21 @@ uint64_t mac_signal(int number, uint64_t new_handler) {
 
 /* ---- Masks and stacks ---- */
 
+/* Apple's kernel copies the set before it looks at `how`. */
+static bool copy_set(const uint32_t *set, uint32_t *copy) {
+    struct iovec here = {copy, sizeof *copy}, there = {(void *)set, sizeof *set};
+    return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == (ssize_t)sizeof *copy;
+}
+
 int mac_pthread_sigmask(int how, const uint32_t *set, uint32_t *before) {
     static const int ours[] = {-1, SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK};
-    if (set && (how < APPLE_SIG_BLOCK || how > APPLE_SIG_SETMASK)) return EINVAL;
-    sigset_t new_set = linux_mask(set ? *set : 0), old_set;
+    int saved = errno;
+    uint32_t wanted = 0;
+    bool is_readable = !set || copy_set(set, &wanted);
+    errno = saved;
+    if (!is_readable) return APPLE_EFAULT;
+    if (set && (how < APPLE_SIG_BLOCK || how > APPLE_SIG_SETMASK)) return APPLE_EINVAL;
+    sigset_t new_set = linux_mask(wanted), old_set;
     int error = pthread_sigmask(set ? ours[how] : SIG_BLOCK, set ? &new_set : NULL, &old_set);
     if (before) *before = apple_mask(&old_set);
     return error;

@@ -39,6 +39,10 @@ static int id_of(pthread_t thread) {
     return pthread_getcpuclockid(thread, &clock) == 0 ? (int)(~(uint32_t)clock >> 3) : 0;
 }
 
+uint64_t mac___thread_selfid(void) {
+    return (uint64_t)gettid();
+}
+
 int mac_pthread_threadid_np(pthread_t thread, uint64_t *id) {
     *id = (uint64_t)id_of(thread);
     return *id == 0 ? ESRCH : 0;
@@ -72,23 +76,26 @@ bool thread_exists(int thread_id) {
 
 /* ---- Keys ---- */
 
+/* Apple's lowest keys are the system's own. */
+#define FIRST_KEY 256
+
 int mac_pthread_key_create(uint64_t *key, void (*destructor)(void *)) {
     pthread_key_t made;
     int error = pthread_key_create(&made, destructor);
-    *key = made;
+    *key = made + FIRST_KEY;
     return error_to_apple(error);
 }
 
 int mac_pthread_key_delete(uint64_t key) {
-    return pthread_key_delete((pthread_key_t)key);
+    return pthread_key_delete((pthread_key_t)(key - FIRST_KEY));
 }
 
 void *mac_pthread_getspecific(uint64_t key) {
-    return pthread_getspecific((pthread_key_t)key);
+    return pthread_getspecific((pthread_key_t)(key - FIRST_KEY));
 }
 
 int mac_pthread_setspecific(uint64_t key, const void *value) {
-    return pthread_setspecific((pthread_key_t)key, value);
+    return pthread_setspecific((pthread_key_t)(key - FIRST_KEY), value);
 }
 
 /* ---- Stacks, names, creation ---- */
