@@ -2,43 +2,41 @@
 
 #include "check.h"
 #include "futex.h"
+#include "held_ranks.h"
 
 #define SPINS 64 /* even the longest critical section is short; sleeping costs two system calls */
 
 #ifdef SPPROF_DEBUG
-static __thread uint32_t held;          /* held ranks below the shards': bit n = rank n */
-static __thread uint32_t highest_shard; /* highest held rank among the shards' */
-static __thread uint32_t depth;         /* how many shards are held */
-static __thread bool holds_sums;
-
 void sp_lock_note_acquired(const sp_lock *lock) {
-    SP_ASSERT(!holds_sums);
+    sp_held_ranks held = sp_held_ranks_get();
+    SP_ASSERT(!held.holds_sums);
     if (lock->rank == SP_RANK_STACK_SUMS) {
-        holds_sums = true;
-        return;
+        held.holds_sums = true;
+    } else if (lock->rank < SP_RANK_LIVE_SHARD) {
+        SP_ASSERT(held.depth == 0 && held.lower < UINT32_C(1) << lock->rank);
+        held.lower |= UINT32_C(1) << lock->rank;
+    } else {
+        SP_ASSERT(lock->rank > held.highest_shard);
+        held.depth++;
+        held.highest_shard = (uint8_t)lock->rank;
     }
-    if (lock->rank < SP_RANK_LIVE_SHARD) {
-        SP_ASSERT(depth == 0 && held < UINT32_C(1) << lock->rank);
-        held |= UINT32_C(1) << lock->rank;
-        return;
-    }
-    SP_ASSERT(lock->rank > highest_shard);
-    depth++;
-    highest_shard = lock->rank;
+    sp_held_ranks_set(held);
 }
 
 /* Shards may be released in any order: the recorded highest rank stays until all are released. */
 void sp_lock_note_released(const sp_lock *lock) {
+    sp_held_ranks held = sp_held_ranks_get();
     if (lock->rank == SP_RANK_STACK_SUMS) {
-        SP_ASSERT(holds_sums);
-        holds_sums = false;
-        return;
+        SP_ASSERT(held.holds_sums);
+        held.holds_sums = false;
+    } else if (lock->rank < SP_RANK_LIVE_SHARD) {
+        SP_ASSERT((held.lower >> lock->rank & 1) != 0);
+        held.lower &= ~(UINT32_C(1) << lock->rank);
+    } else {
+        SP_ASSERT(held.depth > 0);
+        if (--held.depth == 0) held.highest_shard = 0;
     }
-    SP_ASSERT(lock->rank < SP_RANK_LIVE_SHARD ? (held >> lock->rank & 1) != 0 : depth > 0);
-    if (lock->rank < SP_RANK_LIVE_SHARD)
-        held &= ~(UINT32_C(1) << lock->rank);
-    else if (--depth == 0)
-        highest_shard = 0;
+    sp_held_ranks_set(held);
 }
 #endif
 
@@ -60,7 +58,6 @@ void sp_lock_wake(sp_lock *lock) {
 void sp_lock_reset_after_fork(sp_lock *lock) {
     atomic_store_explicit(&lock->state, 0, memory_order_relaxed);
 #ifdef SPPROF_DEBUG
-    held = highest_shard = depth = 0;
-    holds_sums = false;
+    sp_held_ranks_set((sp_held_ranks){0});
 #endif
 }

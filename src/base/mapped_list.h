@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Return whether every page of [start, start + size) is mapped, accessible or not. Makes one system call. */
+/* Return whether every page of [start, start + size) is mapped, accessible or not. Makes one system call; on macOS, one
+ * for each of the kernel's mappings if some are not plain anonymous memory. */
 bool sp_mapped_list_has(uintptr_t start, size_t size);
 
 /* Called for each of the kernel's mappings, in the order of their addresses. */

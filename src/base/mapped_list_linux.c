@@ -1,7 +1,5 @@
 #include "mapped_list.h"
 
-#include "maps.h"
-
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -14,20 +12,4 @@ bool sp_mapped_list_has(uintptr_t start, size_t size) {
     bool mapped = syscall(SYS_msync, start, size, MS_ASYNC) == 0 || errno != ENOMEM;
     errno = saved_errno;
     return mapped;
-}
-
-typedef struct list {
-    sp_mapped_visitor *visit;
-    void *data;
-} list;
-
-static bool visit_map(const sp_map *map, void *data) {
-    const list *of = data;
-    of->visit(of->data, map->start, map->end);
-    return true;
-}
-
-bool sp_mapped_list_visit(sp_mapped_visitor *visit, void *data) {
-    list of = {.visit = visit, .data = data};
-    return sp_maps_each(false, visit_map, &of);
 }

@@ -4,7 +4,6 @@
 #include "proc_file.h"
 #include "thread.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /* This is longer than any line: a path has at most 4096 bytes, each of which may be written as four. */
@@ -142,4 +141,24 @@ bool sp_maps_each(bool measured, sp_map_visitor *visit, void *data) {
     if (room) sp_memory_unmap(room, 2 * ROOM);
     sp_proc_close(file);
     return whole;
+}
+
+bool sp_maps_each_file(sp_map_visitor *visit, void *data) {
+    return sp_maps_each(false, visit, data);
+}
+
+bool sp_maps_read_text(bool measured, sp_maps_text_visitor *visit, void *data) {
+    const size_t room = (size_t)8 << 10;
+    int file = sp_proc_open(measured ? "smaps" : "maps");
+    if (file < 0) return false;
+    char *text = sp_memory_map(room);
+    int64_t got = text ? 1 : -1;
+    while (got > 0) {
+        sp_thread_rest();
+        got = sp_proc_read(file, text, room);
+        if (got > 0 && !visit(text, (size_t)got, data)) got = -1;
+    }
+    if (text) sp_memory_unmap(text, room);
+    sp_proc_close(file);
+    return got == 0;
 }

@@ -30,11 +30,12 @@ bool sp_memory_is_readable(uintptr_t address);
 /* Copy `bytes` bytes at `from`, wherever that points. Return false if not all of them can be read; the content of
  * *to is then undefined. The kernel copies, so it does no harm if a thread unmaps the memory in the meantime. If the
  * kernel refuses (a sandbox), the pages are checked first. This takes one system call, or a few; errno is preserved.
- * Signals: safe. */
+ * Signals: safe. macOS: the pages are always checked first, because only messages copy memory, and a handler must not
+ * send any. */
 bool sp_memory_copy(void *to, uintptr_t from, size_t bytes);
 
 /* Like sp_memory_copy(), but never touch the memory: another thread may unmap it at any time. If the kernel refuses
- * to copy, this takes three system calls. Return false if the kernel refuses those too. */
+ * to copy, this takes three system calls. Return false if the kernel refuses those too. macOS: not in a handler. */
 bool sp_memory_copy_by_kernel(void *to, uintptr_t from, size_t bytes);
 
 /* For each of `count` pages, beginning with the one at `start`, write 1 if it is resident, else 0. Unmapped pages

@@ -28,14 +28,6 @@ typedef struct progress {
     bool is_unread;                     /* the pagemap was not read */
 } progress;
 
-/* Return how many of the bytes in [from, to) are in the extent. */
-static uint64_t within(const sp_extent *extent, uint64_t from, uint64_t to) {
-    uint64_t end = extent->start + extent->size;
-    if (from < extent->start) from = extent->start;
-    if (to > end) to = end;
-    return from < to ? to - from : 0;
-}
-
 static void know_nothing(sp_extent *extent) {
     extent->resident = extent->swapped = SP_NOT_KNOWN;
 }
@@ -88,7 +80,7 @@ static bool measure_by_scan(const pagemap *map, sp_extent *extent) {
         long count = scan(map, &at, end);
         if (count < 0) return false;
         for (long i = 0; i < count; i++) {
-            uint64_t bytes = within(extent, regions[i].start, regions[i].end), kinds = regions[i].kinds;
+            uint64_t bytes = sp_extent_within(extent, regions[i].start, regions[i].end), kinds = regions[i].kinds;
             if (kinds & (KIND_ZEROS | KIND_GUARD)) continue;
             if (kinds & KIND_PRESENT)
                 extent->resident += bytes;
@@ -128,8 +120,9 @@ static void add_pages(const pagemap *map, const uint64_t *words, size_t count, u
                       progress *of) {
     size_t last = count - 1;
     uint64_t size = map->page_size;
-    add_words(words, 1, within(extent, page * size, (page + 1) * size), extent, of);
-    if (count > 1) add_words(words + last, 1, within(extent, (page + last) * size, (page + count) * size), extent, of);
+    add_words(words, 1, sp_extent_within(extent, page * size, (page + 1) * size), extent, of);
+    if (count > 1)
+        add_words(words + last, 1, sp_extent_within(extent, (page + last) * size, (page + count) * size), extent, of);
     if (count > 2) add_words(words + 1, count - 2, size, extent, of);
 }
 
@@ -157,7 +150,7 @@ typedef struct smaps_walk {
 } smaps_walk;
 
 static void add_map(const sp_map *map, const sp_extent *extent, progress *of) {
-    uint64_t bytes = within(extent, map->start, map->end), outside = map->end - map->start - bytes;
+    uint64_t bytes = sp_extent_within(extent, map->start, map->end), outside = map->end - map->start - bytes;
     if (bytes == 0) return;
     of->common += map->common;
     of->in_maps += map->resident;

@@ -1,7 +1,6 @@
 /* resident.c: measures extents and files with what the operating system provides. */
 #include "maps.h"
 #include "memory.h"
-#include "proc_file.h"
 #include "residency.h"
 #include "spprof.h"
 #include "tasks.h"
@@ -96,26 +95,14 @@ bool spprof_each_file(spprof_file_visitor *visit, void *data) {
     files *of = sp_memory_map(sizeof *of);
     if (!of) return false;
     *of = (files){.visit = visit, .data = data};
-    bool whole = sp_maps_each(false, visit_map, of);
+    bool whole = sp_maps_each_file(visit_map, of);
     tell(of);
     sp_memory_unmap(of, sizeof *of);
     return whole;
 }
 
 bool spprof_read_list(bool measured, spprof_text_visitor *visit, void *data) {
-    const size_t room = (size_t)8 << 10;
-    int file = sp_proc_open(measured ? "smaps" : "maps");
-    if (file < 0) return false;
-    char *text = sp_memory_map(room);
-    int64_t got = text ? 1 : -1;
-    while (got > 0) {
-        sp_thread_rest();
-        got = sp_proc_read(file, text, room);
-        if (got > 0 && !visit(text, (size_t)got, data)) got = -1;
-    }
-    if (text) sp_memory_unmap(text, room);
-    sp_proc_close(file);
-    return got == 0;
+    return sp_maps_read_text(measured, visit, data);
 }
 
 bool spprof_copy_memory(void *to, uint64_t from, size_t bytes) {
