@@ -15,6 +15,7 @@ import dependencies
 import find_pythons
 import nightly
 import wheels
+import zig_build
 
 
 def text_of(name: str) -> str:
@@ -101,6 +102,6 @@ def test_a_build_with_other_options_starts_afresh(build: Path, monkeypatch: pyte
 
 
 def test_flags_for_another_compiler_do_not_reach_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in wheels.COMPILER_VARIABLES:
+    for name in zig_build.COMPILER_VARIABLES:
         monkeypatch.setenv(name, "-march=native")
-    assert set(wheels.environment()) & set(wheels.COMPILER_VARIABLES) == set()
+    assert set(zig_build.environment()) & set(zig_build.COMPILER_VARIABLES) == set()
