@@ -1,5 +1,5 @@
-/* own_gate.h: the engine's hidden name for the gate: the hooks read it without the table through which objects find each
- * other's data.
+/* own_gate.h: the engine's hidden name for the gate: the hooks read it without the table through which objects find
+ * each other's data.
  */
 #ifndef SPPROF_OWN_GATE_H
 #define SPPROF_OWN_GATE_H
