@@ -9,7 +9,8 @@
  * sample decision: a pool's hook either passes its sample down as a handoff, or marks the lower hook's realloc as
  * already counted.
  *
- * Memory:  64 bytes of static TLS per thread, one cache line per process. No function here calls malloc.
+ * Memory:  64 bytes of static TLS per thread (macOS: of mapped memory), one cache line per process. No function here
+ *          calls malloc.
  * Threads: any, with or without an interpreter lock. Each thread has its own countdown.
  * Signals: if a handler interrupts the engine and allocates, the allocation passes unsampled; if it frees a sampled
  *          address, the address goes on a list that the next engine call empties.
@@ -50,11 +51,10 @@ typedef struct spprof_gate {
 
 SPPROF_API extern spprof_gate spprof_the_gate;
 
-/* The engine's hidden name for the gate: the hooks read it without the table through which objects find each other's
- * data. */
+/* The gate, by the engine's own name for it while the engine is built: include/macos has its own header. */
 #if defined(SPPROF_BUILDING_ENGINE)
-extern spprof_gate spprof_own_gate __attribute__((visibility("hidden")));
-#define SPPROF_GATE spprof_own_gate
+#include "spprof/own_gate.h"
+#define SPPROF_GATE SPPROF_OWN_GATE
 #else
 #define SPPROF_GATE spprof_the_gate
 #endif

@@ -16,6 +16,7 @@
 enum sp_lock_rank {
     SP_RANK_CPU_LIFECYCLE = 1,
     SP_RANK_LIFECYCLE = 2,   /* may be taken while holding the previous one */
+    SP_RANK_SENDING = 3,     /* on macOS: held while a tick is sent */
     SP_RANK_THINNING = 8,    /* taken before the shards' locks: thinning visits the shards one by one */
     SP_RANK_LIVE_SHARD = 16, /* plus the shard's number, so that all of them can be taken in order */
     SP_RANK_MAPPINGS = 254,  /* never taken while holding a shard's lock; no lock is taken while holding it */

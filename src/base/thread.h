@@ -1,4 +1,4 @@
-/* thread.h: threads, as the kernel identifies them. Threads, signals: any. */
+/* thread.h: threads, as the kernel identifies them. Threads, signals: any. On macOS, ids are cut to 32 bits. */
 #ifndef SP_THREAD_H
 #define SP_THREAD_H
 
@@ -12,7 +12,8 @@ uint32_t sp_thread_kernel_id(void);
 uint32_t sp_process_id(void);
 
 /* Return the end of the calling thread's stack, above its first frame. The thread may be running on another stack.
- * In a child forked by a thread other than the program's first, this is where the first thread's stack ended. */
+ * In a child forked by a thread other than the program's first, this is where the first thread's stack ended. (On
+ * macOS it is still where the calling thread's stack ends.) */
 uintptr_t sp_thread_stack_top(void);
 
 /* Run `work` on a new thread that blocks all signals, so that none of the program's handlers runs there. Return
@@ -25,6 +26,9 @@ void sp_thread_join(sp_thread *thread);
 
 /* Let other threads run for about a millisecond. */
 void sp_thread_pause(void);
+
+/* Sleep for about `ns` nanoseconds, less than a second. Not a cancellation point. errno is preserved. */
+void sp_thread_sleep(uint64_t ns);
 
 /* Call this between system calls that each hold a kernel lock briefly, such as the lock on the list of mappings. It
  * sleeps briefly if all threads together have done such work for SP_WORK_NS since the last sleep. The reason: if a

@@ -6,9 +6,13 @@
  * Once installed, the handler stays installed, so that it also receives late signals. A signal with that number that we
  * did not send does what it would have done without us: it ends the process.
  *
+ * macOS has neither real-time signals nor timers for threads: there, the signal is SIGIO or SIGURG, which do nothing by
+ * default, and all ticks are sent by sp_tick_send.
+ *
  * Memory:  none. Timers belong to the kernel; neither a forked child nor a program started by exec has them.
- * Threads: any. Signals: all functions except sp_tick_install are safe. While the handler runs, all signals are blocked
- *          except those of faults. It runs on the thread's alternate stack if there is one.
+ * Threads: any. Signals: all functions except sp_tick_install are safe (on macOS: and except those that send). While the
+ *          handler runs, all signals are blocked except those of faults. It runs on the thread's alternate stack if
+ *          there is one.
  * Full:    false if the kernel grants no timer.
  */
 #ifndef SP_TICK_H
@@ -77,5 +81,9 @@ void sp_tick_delete(int timer);
 /* Send the same signal without a timer. Return false if the thread has ended, or the kernel does not queue any more
  * signals. */
 bool sp_tick_send(uint32_t thread_id, uint64_t cookie);
+
+/* Return whether the kernel will never deliver such a signal to the thread: macOS refuses it to the threads of dispatch
+ * queues. Not in a handler. */
+bool sp_tick_is_refused(uint32_t thread_id);
 
 #endif

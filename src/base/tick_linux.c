@@ -1,6 +1,7 @@
 #include "tick.h"
 
 #include "thread_clock_linux.h"
+#include "tick_signal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -88,29 +89,9 @@ static void on_signal(int number, siginfo_t *info, void *context) {
 
 /* ---- The signal ---- */
 
-static bool is_unused(int number) {
-    struct sigaction now;
-    return sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
-}
-
-/* Faults are not blocked: a blocked fault ends the process, and the program may have a handler that expects it. */
-static void block_all_but_faults(sigset_t *set) {
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
-    sigfillset(set);
-    for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(set, faults[i]);
-}
-
-static bool install_at(int number) {
-    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
-    block_all_but_faults(&action.sa_mask);
-    return sigaction(number, &action, NULL) == 0;
-}
-
 bool sp_tick_is_installed(void) {
-    struct sigaction now;
     int number = sp_tick_signal();
-    return number != 0 && sigaction(number, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
-           now.sa_sigaction == on_signal;
+    return number != 0 && sp_tick_signal_has(number, on_signal);
 }
 
 /* Send this thread a signal that means nothing to the handler. It arrives on the thread's own stack, about which
@@ -136,7 +117,7 @@ bool sp_tick_install(sp_tick_handler *handler) {
     tick_handler = handler;
     atomic_store(&chosen_signal, 0);
     for (int number = SIGRTMAX; number >= SIGRTMIN; number--) {
-        if (!is_unused(number) || !install_at(number)) continue;
+        if (!sp_tick_signal_is_unused(number) || !sp_tick_signal_install(number, on_signal)) continue;
         atomic_store_explicit(&chosen_signal, number, memory_order_release);
         measure_frame(number);
         return true;
@@ -208,4 +189,9 @@ bool sp_tick_send(uint32_t thread_id, uint64_t cookie) {
     bool sent = syscall(SYS_rt_tgsigqueueinfo, getpid(), (pid_t)thread_id, sp_tick_signal(), &info) == 0;
     errno = saved_errno;
     return sent;
+}
+
+bool sp_tick_is_refused(uint32_t thread_id) {
+    (void)thread_id;
+    return false;
 }

@@ -1,4 +1,4 @@
-/* sender.c: the thread that replaces timers if a sandbox refuses them.
+/* sender.c: the thread that replaces timers if a sandbox refuses them, and on macOS, which has none.
  *
  *   every interval, by the wall clock ──► each thread that used CPU time since its last sample ──► the signal
  *

@@ -157,13 +157,15 @@ static void take_timer(sp_thread_slot *slot) {
     slot->timer = SP_TICK_NONE;
 }
 
-/* ---- Threads that a tick would crash ---- */
+/* ---- Threads that a tick would crash, or does not reach ---- */
 
 static bool is_unfit(uint32_t thread_id) {
     if (sp_signal_stacks_is_small(thread_id))
         sp_cpu_count_drop(SPPROF_CPU_DROP_SMALL_SIGNAL_STACK);
     else if (sp_signal_stacks_is_thread_small(thread_id))
         sp_cpu_count_drop(SPPROF_CPU_DROP_SMALL_STACK);
+    else if (sp_tick_is_refused(thread_id))
+        sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
     else
         return false;
     return true;

@@ -31,7 +31,7 @@ typedef struct sp_thread_slot {
     int timer;
     _Atomic bool ended;
     _Atomic bool pending;        /* a signal was sent to the thread and has not arrived yet */
-    bool unfit;                  /* a tick does not fit on its stack: it gets no ticks */
+    bool unfit;                  /* a tick does not fit on its stack, or cannot reach it: it gets no ticks */
     bool young;                  /* written by the thread that has entered the table */
     bool blocked;                /* it blocked our signal when the session ended */
     uint64_t uncovered_ns;       /* how far its clock was beyond covered_ns when the session ended */
