@@ -2,10 +2,13 @@
  *
  *   read_macho symbols FILE <addresses     address, the function's start and its name, or "-"
  *   read_macho unwind FILE                 start, end, encoding; then what a row says: CFA, saved registers
+ *   read_macho rows FILE <addresses        address, what its row says, or "-"
  *
  * Compiled once for each architecture. */
 #include "compact_unwind.h"
+#include "describe.h"
 #include "macho_file.h"
+#include "macho_image.h"
 #include "spprof.h"
 
 #include <inttypes.h>
@@ -16,6 +19,12 @@
 static int fail(const char *why) {
     fprintf(stderr, "%s\n", why);
     return 1;
+}
+
+/* No stack is read here. */
+bool sp_stack_memory_extend_slow(sp_stack_memory *stack, uintptr_t address) {
+    (void)stack, (void)address;
+    return false;
 }
 
 #define ADDRESSES_MAX (1 << 18)
@@ -69,24 +78,49 @@ static void print_entries(const sp_compact_image *image) {
     }
 }
 
-/* In a library's file the segment __TEXT comes first, as in memory. */
-static int print_unwind(const char *path) {
+static uint8_t *bytes;
+
+/* In a library's file the segment __TEXT comes first, as in memory. Nothing behind it is kept. */
+static bool load_text(const char *path, sp_object *object) {
     sp_macho_file macho;
-    if (sp_macho_file_open(&macho, path, NULL) != SPPROF_SYMBOLS_FOUND) return fail("no Mach-O object of this machine");
-    const sp_macho_section *info = sp_macho_file_find(&macho, "__TEXT", "__unwind_info");
-    if (!info) return fail("no __unwind_info");
-    uint64_t length = info->address - macho.text_address + info->size;
-    uint8_t *bytes = malloc(length);
-    if (!bytes || !sp_macho_file_read(&macho, 0, bytes, length)) return fail("the file ends in __unwind_info");
-    sp_compact_image image = {bytes, bytes + length, bytes + length - info->size, bytes + length};
-    print_entries(&image);
-    free(bytes);
+    if (sp_macho_file_open(&macho, path, NULL) != SPPROF_SYMBOLS_FOUND) return false;
+    bytes = malloc(macho.file.size);
+    bool read = bytes && sp_macho_file_read(&macho, 0, bytes, macho.file.size) && sp_macho_image_read(bytes, object);
+    bool fits = read && object->end - object->start <= macho.file.size;
     sp_macho_file_close(&macho);
+    if (!fits) return false;
+    bytes = realloc(bytes, object->end - object->start);
+    return bytes && sp_macho_image_read(bytes, object);
+}
+
+static int print_unwind(const char *path) {
+    sp_object object;
+    if (!load_text(path, &object) || !object.compact)
+        return fail("no Mach-O object of this machine, or no __unwind_info");
+    print_entries(&(sp_compact_image){(const uint8_t *)object.start, (const uint8_t *)object.end, object.compact,
+                                      object.compact_end});
+    return 0;
+}
+
+static int print_rows(const char *path) {
+    sp_object object;
+    uint64_t address;
+    if (!load_text(path, &object)) return fail("no Mach-O object of this machine");
+    while (scanf("%" SCNx64, &address) == 1) {
+        sp_description found;
+        printf("%" PRIx64, address);
+        if (sp_describe(&object, object.base + address, &found))
+            print_row(&found.row);
+        else
+            printf(" -");
+        printf("\n");
+    }
     return 0;
 }
 
 int main(int count, char **words) {
     if (count == 3 && strcmp(words[1], "symbols") == 0) return print_symbols(words[2]);
     if (count == 3 && strcmp(words[1], "unwind") == 0) return print_unwind(words[2]);
-    return fail("read_macho symbols|unwind FILE");
+    if (count == 3 && strcmp(words[1], "rows") == 0) return print_rows(words[2]);
+    return fail("read_macho symbols|unwind|rows FILE");
 }

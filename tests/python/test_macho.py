@@ -24,7 +24,9 @@ FRAMES = ("-fno-omit-frame-pointer", "-fomit-frame-pointer")
 UNWIND = "src/core/unwind"
 HOST = platform.machine()
 READER = ["tests/macos/read_macho.c", *(f"src/core/{name}.c" for name in ("macho_file", "symbols", "symbols_macho"))]
-READER += [f"{UNWIND}/compact_unwind.c", *map(str, [*ROOT.glob("src/base/*.c"), *ROOT.glob(f"src/base/{HOST}/*.c")])]
+READER += [f"{UNWIND}/{name}.c" for name in ("cfi", "compact_unwind", "describe_macho", "dwarf_reader", "eh_frame")]
+READER += [*map(str, [*ROOT.glob("src/base/*.c"), *ROOT.glob(f"src/base/{HOST}/*.c")])]
+OF_READER = {"x86_64": ("compact_row", "edge_row", "untabled"), "aarch64": ("compact_row", "edge_row")}
 READER = [source for source in READER if not source.endswith("_macos.c")]
 OF_OURS = [f"{UNWIND}/{name}.c" for name in ("cfi", "compact_unwind", "dwarf_reader", "eh_frame", "expression", "rule")]
 OF_ARCHITECTURE = ("compact_row.c", "rule_kept.c")
@@ -43,7 +45,8 @@ def included(machine: str) -> list[str]:
 def compile_for_macos(machine: str, *words: str | Path) -> None:
     zig = (sys.executable, "-m", "ziglang", "cc", f"--target={machine}-macos.12.0")
     environment = {"PATH": "/usr/bin:/bin", "ZIG_GLOBAL_CACHE_DIR": str(ROOT / "build" / "zig")}
-    output_of(*zig, *FLAGS, *included(machine), *words, environment=environment)
+    for_macos = ("-D_DARWIN_C_SOURCE", f"-I{ROOT / 'include/macos'}")
+    output_of(*zig, *FLAGS, *for_macos, *included(machine), *words, environment=environment)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +55,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("readers")
     made = {machine: folder / machine for machine in MACHINES}
     for machine, program in made.items():
-        sources = [*READER, f"{UNWIND}/{machine}/compact_row.c"]
+        sources = [*READER, *(f"{UNWIND}/{machine}/{name}.c" for name in OF_READER[machine])]
         checks = ["-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
         output_of("cc", *FLAGS, *checks, *included(machine), "-o", program, *sources, "-lpthread")
     return made
@@ -226,3 +229,107 @@ def test_compact_descriptions_say_what_prologues_do(
     print(f"{machine}: {checked} descriptions as the prologue, {other} not, {in_eh_frame} in __eh_frame")
     assert checked > 300
     assert other < checked / 10  # their prologue comes later, behind an early return
+
+
+# ---- The edges of functions
+
+
+def text_of(file: Path) -> tuple[bytes, list[int]]:
+    """Return the file's bytes, at their addresses, and where the functions with a frame pointer begin, and the end."""
+    binary = lief.MachO.parse(str(file)).at(0)
+    return file.read_bytes(), sorted(binary.function_starts.functions)
+
+
+def framed(lines: list[str], mode: str) -> list[tuple[int, int]]:
+    """Return the ranges whose descriptions use the frame pointer."""
+    words = [line.split() for line in lines]
+    return [(int(start, 16), int(end, 16)) for start, end, encoding, *_ in words if encoding[1] == mode]
+
+
+def change_aarch64(word: int) -> int:
+    """Return by how much an instruction of a prologue or an epilogue moves the stack pointer."""
+    if word & 0xFF8003FF in (0xD10003FF, 0x910003FF):
+        size = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
+        return size if word & 0x40000000 == 0 else -size
+    if word & 0x3A8003E0 == 0x288003E0:  # a pair, with write-back
+        return signed(word >> 15 & 127, 7) * (16 if word >> 30 == 2 and word >> 26 & 1 else 8)
+    if word & 0xFFA007E0 == 0xF80007E0:
+        return signed(word >> 12 & 511, 9)
+    return 0
+
+
+def ends_path(word: int) -> bool:
+    """Return whether the next instruction is not executed next: b, bl, br, blr, ret, brk."""
+    return word & 0x7C000000 == 0x14000000 or word & 0xFE000000 == 0xD6000000 or word >> 24 == 0xD4
+
+
+def edges_aarch64(code: bytes, start: int, end: int) -> dict[int, str]:
+    """Follow a function's first instructions, and those in front of its returns."""
+    words = [word for (word,) in struct.iter_unpack("<I", code[start : start + (end - start) // 4 * 4])]
+    expected: dict[int, str] = {}
+    depth = 0
+    for i, word in enumerate(words[:20]):
+        expected[start + 4 * i] = f"31+{depth}"
+        depth -= change_aarch64(word)
+        if word & 0xFFC003FF == 0x910003FD:  # add x29, sp, #n
+            expected[start + 4 * i + 4] = "29+16"
+            break
+        if ends_path(word):
+            expected = {}
+            break
+    else:
+        expected = {}
+    for i, word in enumerate(words):
+        depth = 0
+        for before in range(i, max(i - 16, 0), -1) if word == 0xD65F03C0 else ():  # from a return
+            expected[start + 4 * before] = f"31+{depth}"
+            previous = words[before - 1]
+            if ends_path(previous):
+                break
+            if previous & 0xFF407FFF in (0xA9407BFD, 0xA8407BFD):  # ldp x29, x30
+                expected[start + 4 * before - 4] = "29+16"
+                break
+            depth += change_aarch64(previous)
+    return expected
+
+
+def edges_x86_64(code: bytes, start: int, end: int) -> dict[int, str]:
+    expected = {}
+    if code[start : start + 4] == b"\x55\x48\x89\xe5":  # push rbp; mov rbp, rsp
+        expected = {start: "7+8", start + 1: "7+16", start + 4: "6+16"}
+    if code[end - 2 : end] == b"\x5d\xc3":  # pop rbp; ret
+        expected |= {end - 2: "6+16", end - 1: "7+8"}
+    return expected
+
+
+EDGES = {"x86_64": (edges_x86_64, "1"), "aarch64": (edges_aarch64, "4")}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_rows_at_the_edges_of_functions(
+    machine: str, readers: dict[str, Path], libraries: dict[str, list[Path]]
+) -> None:
+    edges, mode = EDGES[machine]
+    checked = wrong = 0
+    for file in libraries[machine]:
+        code, starts = text_of(file)
+        ranges = framed(output_of(readers[machine], "unwind", file).splitlines(), mode)
+        expected: dict[int, str] = {}
+        for first, end in ranges:
+            some = starts[bisect.bisect_left(starts, first) : bisect.bisect_left(starts, end)]
+            for start, behind in zip(some, [*some[1:], end]):
+                expected |= edges(code, start, behind)
+        given = "".join(f"{address:x}\n" for address in sorted(expected))
+        ended = subprocess.run(
+            [readers[machine], "rows", file], input=given, encoding="utf-8", stdout=subprocess.PIPE, check=True
+        )
+        for line in ended.stdout.splitlines():
+            address, *row = line.split()
+            checked += 1
+            if row[1:2] != [expected[int(address, 16)]]:
+                wrong += 1
+                if wrong < 20:
+                    print(file.name, line, expected[int(address, 16)])
+    print(f"{machine}: {checked} rows at the edges of functions, {wrong} not as expected")
+    assert checked > 10000
+    assert wrong == 0

@@ -38,10 +38,9 @@ static bool is_return(uint32_t word) {
     return word == 0xD65F03C0 || word == 0xD65F0BFF || word == 0xD65F0FFF; /* ret, retaa, retab */
 }
 
-static bool is_branch(uint32_t word) {
+/* Conditional branches are passed: any way from the body to a return restores the frame. */
+static bool is_end_of_path(uint32_t word) {
     return (word & 0x7C000000) == 0x14000000 || /* b, bl */
-           (word & 0xFE000000) == 0x54000000 || /* b.cond */
-           (word & 0x7C000000) == 0x34000000 || /* cbz … tbnz */
            (word & 0xFE000000) == 0xD6000000 || /* br, blr, ret … */
            (word & 0xFF000000) == 0xD4000000;   /* svc, brk … */
 }
@@ -98,7 +97,7 @@ static bool find_in_prologue(const sp_edge_code *code, sp_cfi_row *row) {
     for (int i = 0; i < LONGEST && has_word(code, i); i++) {
         uint32_t word = word_at(code, i);
         if (sets_frame_pointer(word)) return write_row(row, change + (word >> 10 & 0xFFF) + 16);
-        if (is_branch(word) || restores_frame(word)) return false;
+        if (is_end_of_path(word) || restores_frame(word)) return false;
         change += change_of_sp(word);
     }
     return false;
@@ -132,7 +131,7 @@ static bool find_in_epilogue(const sp_edge_code *code, sp_cfi_row *row) {
             write_row(row, change);
             lose_loaded(lost, row);
         }
-        if (leaves || is_branch(word)) return leaves;
+        if (leaves || is_end_of_path(word)) return leaves;
         if (is_load_of_pair(word)) lost |= UINT64_C(1) << (word & 31) | UINT64_C(1) << (word >> 10 & 31);
         change += change_of_sp(word);
     }

@@ -13,6 +13,7 @@ static bool has_room(const sp_edge_code *code) {
     return code->at - code->start >= BEFORE && code->end - code->at >= AFTER;
 }
 
+/* The last byte of a call may look like a return. */
 static bool is_in_call(const sp_edge_code *code) {
     return sp_untabled_is_behind_call((uintptr_t)code->at + 1);
 }
@@ -32,10 +33,11 @@ bool sp_edge_row_of_function(const sp_edge_code *code, sp_cfi_row *row) {
     static const uint8_t push_and_move[] = {0x55, 0x48, 0x89, 0xE5}; /* push rbp; mov rbp, rsp */
     enum { RETURN = 0xC3, RETURN_AND_POP = 0xC2, POP_RBP = 0x5D };
     const uint8_t *at = code->at;
-    if (!has_room(code) || is_in_call(code)) return false;
+    if (!has_room(code)) return false;
+    if (memcmp(at, push_and_move, sizeof push_and_move) == 0) return write_row(row, WORD);
+    if (memcmp(at - 1, push_and_move, sizeof push_and_move) == 0) return write_row(row, 2 * WORD);
     bool is_return = *at == RETURN || *at == RETURN_AND_POP || (is_jump(at) && at[-1] == POP_RBP);
-    if (is_return || memcmp(at, push_and_move, sizeof push_and_move) == 0) return write_row(row, WORD);
-    return memcmp(at - 1, push_and_move, sizeof push_and_move) == 0 && write_row(row, 2 * WORD);
+    return is_return && !is_in_call(code) && write_row(row, WORD);
 }
 
 bool sp_edge_row_of_stub(const sp_edge_code *code, sp_cfi_row *row) {
