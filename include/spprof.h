@@ -12,6 +12,7 @@
  *   cpu.h            the CPU profiler
  *   thread_stacks.h  what every thread is doing now
  *   symbols.h        names of native functions
+ *   clock.h          the clock of everything that is recorded
  *
  * The engine knows nothing about Python. The hooks report each allocation to it; it decides which ones to sample, calls
  * the registered walker for the stack, and records which samples are still live.
@@ -27,6 +28,7 @@
 #ifndef SPPROF_H
 #define SPPROF_H
 
+#include "spprof/clock.h"
 #include "spprof/cpu.h"
 #include "spprof/domains.h"
 #include "spprof/hooks.h"

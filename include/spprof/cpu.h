@@ -54,7 +54,7 @@ SPPROF_API spprof_cpu_status spprof_cpu_stop(void);
 SPPROF_API bool spprof_cpu_is_active(void);
 
 typedef struct spprof_cpu_sample {
-    uint64_t time_ns;   /* CLOCK_MONOTONIC */
+    uint64_t time_ns;   /* SPPROF_CLOCK */
     uint64_t weight_ns; /* CPU or wall time since the thread's previous sample; an estimate for a young thread */
     uint32_t thread_id; /* the kernel's */
     uint32_t stack;     /* the slot of its stack's id, unique until the next session (spprof_copy_stacks) */
@@ -114,7 +114,7 @@ typedef struct spprof_cpu_stats {
     uint32_t threads;          /* seen in this session */
     uint64_t samples;          /* samples in the log or summed by stack */
     uint64_t weight_ns;        /* of all samples */
-    uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; while active, the end is the present */
+    uint64_t start_ns, end_ns; /* SPPROF_CLOCK; while active, the end is the present */
     uint64_t process_ns;       /* CPU time of the process since the start */
     uint64_t handler_ns;       /* CPU time spent in the handler; wall time in wall mode */
     uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];

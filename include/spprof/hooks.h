@@ -119,7 +119,7 @@ static inline bool spprof_may_be_live(const void *address) {
 typedef struct spprof_sample {
     uint64_t address;
     uint64_t size;      /* bytes requested */
-    uint64_t time_ns;   /* CLOCK_MONOTONIC */
+    uint64_t time_ns;   /* SPPROF_CLOCK (clock.h) */
     uint64_t serial;    /* 1, 2, … in the order of sampling: identifies the sample within a process */
     uint32_t rate;      /* the sampling interval for which it was drawn; 0 = every allocation is sampled */
     uint32_t thread_id; /* the kernel's */

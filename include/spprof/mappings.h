@@ -39,7 +39,7 @@ typedef enum spprof_mapping_kind {
 typedef struct spprof_mapping {
     uint64_t address, size;
     uint64_t stack_id;  /* spprof_stack_get */
-    int64_t time_ns;    /* CLOCK_MONOTONIC, when it was made or last grew */
+    int64_t time_ns;    /* SPPROF_CLOCK, when it was made or last grew */
     double probability; /* of being listed; 1 for large ones. It stands for 1/probability such mappings */
     uint32_t thread_id; /* the kernel's id of the thread that made it */
     uint32_t kind;      /* spprof_mapping_kind */

@@ -159,7 +159,7 @@ class Family:
             return
         with suppress(Exception):
             told = _told_python(program, words)
-            if told is not None and _engine.family_is_there():  # otherwise it could not record that it is being profiled
+            if told is not None and _engine.family_is_there():  # otherwise it could not join
                 _engine.family_add(LEFT_OUT, 0, told.encode("utf-8", "backslashreplace"))
 
     def becomes(self, program: Any, words: Any) -> None:

@@ -12,7 +12,8 @@
 #define SP_SCATTERED_MAX 512
 
 /* Copy `each` bytes from each of `count` addresses, at most SP_SCATTERED_MAX, to an array. Return how many places could
- * be read, counting from the first. Return -1 if no such call is permitted, or, on macOS, exists: read each by itself. */
+ * be read, counting from the first. Return -1 if there is no such call, as on macOS, or if it is not permitted: read
+ * each place by itself. */
 ssize_t sp_scattered_read(void *to, size_t each, const uintptr_t *from, size_t count);
 
 #endif

@@ -1,6 +1,7 @@
 #include "background.h"
 
 #include "own_thread.h"
+#include "spprof/clock.h"
 #include "word_wait.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static _Atomic uint32_t wakes; /* a counter, so that the word waited for changes
 
 static uint64_t now_ns(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(SPPROF_CLOCK, &now);
     return (uint64_t)now.tv_sec * NS_OF_SECOND + (uint64_t)now.tv_nsec;
 }
 

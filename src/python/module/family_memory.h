@@ -3,7 +3,8 @@
  *   Linux: a memfd without a name; others open /proc/PID/fd/DESCRIPTOR. Its size is sealed.
  *   macOS: a POSIX shared memory object, whose name follows from the mark. The kernel lets its size be set only once.
  *          It is removed when the process ends that created it, or as soon as it has read the records. If that process
- *          is killed, the pages that were used remain until the machine restarts, or until a program of the run starts.
+ *          is killed, or becomes a program that is not profiled, the pages that were used remain until the machine
+ *          restarts, or until a program of the run starts after its end.
  *
  * Threads: with the GIL. Fork: a child is not the creator.
  */

@@ -1,5 +1,5 @@
-/* loader_refusals.h: errors about the engine's library, in the words of the system's loader. Each sets an exception that
- * names the remedy. Threads: with the GIL.
+/* loader_refusals.h: errors about the engine's library, in the words of the system's loader. Each sets an exception
+ * that names the remedy. Threads: with the GIL.
  */
 #ifndef SP_LOADER_REFUSALS_H
 #define SP_LOADER_REFUSALS_H

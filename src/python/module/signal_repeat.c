@@ -1,6 +1,7 @@
 #include "signal_repeat.h"
 
 #include "signal_timer.h"
+#include "spprof/clock.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -20,7 +21,7 @@ static void on_signal(int number);
 
 static uint64_t now_ns(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(SPPROF_CLOCK, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 

@@ -1,9 +1,9 @@
 /* signal_timer.h: a timer that repeats a signal every 20 ms, for signal_repeat.c.
  *
  *   Linux: a timer of the process that sends the signal to the main thread.
- *   macOS: has no such timer. The interval timer sends SIGALRM, whose handler calls `on_signal` in its place; this, too,
- *          interrupts a wait. Only if the program uses neither that timer nor SIGALRM: otherwise nothing is repeated.
- *          SIGALRM has its default action again once the timer has ended.
+ *   macOS: has no such timer. The interval timer sends SIGALRM, whose handler calls `on_signal` in its place; this
+ *          interrupts a wait, too. If the program uses that timer or SIGALRM, or blocks it, nothing is repeated. SIGALRM
+ *          has its default action again once the timer has ended.
  *
  * Threads: one timer. Signals: all of these are async-signal-safe. May change errno.
  * Fork:    a child has no timer.

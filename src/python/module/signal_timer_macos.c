@@ -14,8 +14,8 @@ static _Atomic pid_t owner; /* the process whose timer runs; 0: none */
 static _Atomic int repeated;
 static void (*_Atomic handler)(int number);
 
-/* An alarm that another thread receives while the timer ends is ignored. A child forked in the meantime has this handler
- * but no timer: the alarm is its own. */
+/* An alarm that another thread receives while the timer ends is ignored. A child forked in the meantime has this
+ * handler, but no timer: the alarm is its own. */
 static void on_alarm(int number) {
     int saved_errno = errno;
     pid_t whose = owner;

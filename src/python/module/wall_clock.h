@@ -2,6 +2,8 @@
 #ifndef SP_WALL_CLOCK_H
 #define SP_WALL_CLOCK_H
 
+#include "spprof/clock.h"
+
 #include <stdint.h>
 #include <time.h>
 
@@ -9,7 +11,7 @@
 static inline int64_t sp_wall_clock_offset_ns(void) {
     struct timespec wall, monotonic;
     clock_gettime(CLOCK_REALTIME, &wall);
-    clock_gettime(CLOCK_MONOTONIC, &monotonic);
+    clock_gettime(SPPROF_CLOCK, &monotonic);
     return (int64_t)(wall.tv_sec - monotonic.tv_sec) * 1000000000 + (wall.tv_nsec - monotonic.tv_nsec);
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Sleep while *word equals `value`, at most until `until` on CLOCK_MONOTONIC; may return early. Return false if the
+/* Sleep while *word equals `value`, at most until `until` on SPPROF_CLOCK; may return early. Return false if the
  * moment has come. */
 bool sp_word_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *until);
 

@@ -1,5 +1,7 @@
 #include "word_wait.h"
 
+#include "spprof/clock.h"
+
 /* The kernel's futex, which libSystem exports and libc++ uses. No public call before macOS 14.4 does the same. */
 #define COMPARE_AND_WAIT 1
 #define WAKE_ALL 0x100u
@@ -9,16 +11,14 @@ extern int __ulock_wake(uint32_t operation, void *address, uint64_t value);
 
 #define NS_OF_SECOND INT64_C(1000000000)
 #define NS_OF_US 1000
-#define LONGEST_US (INT64_C(60) * 1000 * 1000) /* the timeout is 32 bits, and 0 means none */
+#define LONGEST_US (INT64_C(60) * 1000 * 1000) /* the timeout has 32 bits, and 0 means none */
 
 static int64_t ns_left(const struct timespec *until) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(SPPROF_CLOCK, &now);
     return ((int64_t)until->tv_sec - now.tv_sec) * NS_OF_SECOND + until->tv_nsec - now.tv_nsec;
 }
 
-/* The kernel's timeout does not advance while the machine is asleep, and this clock does. So the clock alone decides
- * whether the moment has come, and it is read once a minute. */
 bool sp_word_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *until) {
     int64_t ns = ns_left(until);
     if (ns <= 0) return false;

@@ -34,7 +34,7 @@ bool sp_own_thread_start(sp_own_thread *thread, void *(*run)(void *)) {
 
 static uint64_t now_ns(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(SPPROF_CLOCK, &now);
     return (uint64_t)now.tv_sec * NS_OF_SECOND + (uint64_t)now.tv_nsec;
 }
 

@@ -73,7 +73,7 @@ static char machine[MACHINE_NAME_MAX];
 
 static uint64_t now_ns(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(SPPROF_CLOCK, &now);
     return (uint64_t)now.tv_sec * 1000 * MS + (uint64_t)now.tv_nsec;
 }
 
