@@ -48,6 +48,7 @@ _PROGRAM = '.RI ( script.py " | \\fB\\-m\\fR " module " | \\fB\\-c\\fR " code " 
 _ENVIRONMENT = (
     ("SPPROF", "starts the profilers in each Python process that finds it: heap=512,cpu=10,out=profiles/,every=60"),
     ("SPPROF=off", "keeps the profilers from starting, whatever a program asks for"),
+    ("SPPROF_EXPERIMENTAL=macos", "lets the profilers start on macOS, where spprof is experimental"),
     ("SPPROF_TOKEN", "the token of HTTP requests over TCP; without it one is drawn and printed"),
     ("NO_COLOR", "no colours in a terminal"),
 )
