@@ -18,8 +18,8 @@ uint64_t sp_clock_process_cpu_ns(void);
  * Does not visit each thread. (On macOS, which has no such timers: the process's CPU time.) */
 uint64_t sp_clock_process_timers_ns(void);
 
-/* Get the CPU time of a thread of this process. Return false if no thread has that id. errno is preserved. On macOS, the
- * time is up to two microseconds behind sp_clock_thread_cpu_ns(), and the cost grows with the number of threads. */
+/* Get the CPU time of a thread of this process. Return false if no thread has that id. errno is preserved. On macOS,
+ * the time is up to two microseconds behind sp_clock_thread_cpu_ns(), and the cost grows with the number of threads. */
 bool sp_clock_cpu_ns_of(uint32_t thread_id, uint64_t *ns);
 
 #endif

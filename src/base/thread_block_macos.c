@@ -5,8 +5,8 @@
  *                                   └─ REFUSED: there was no memory
  *
  * A thread that was refused once stays so: if it got a block in the middle of a call of the engine, it would leave a
- * guard that it has not entered. libpthread neither allocates nor waits in the two functions, and it disables a thread's
- * signals before it calls destructors.
+ * guard that it has not entered. libpthread neither allocates nor waits when it reads or writes a thread's word, and
+ * it disables the thread's signals before it calls destructors.
  */
 #include "fork.h"
 #include "thread_blocks.h"

@@ -74,9 +74,9 @@ size_t sp_tick_stack_bytes(void) {
 
 /* ---- The signal ---- */
 
-/* Their default is to be ignored. So a tick that arrives after the program has set the default, or in the program that
- * it has just become by exec, does no harm. (The kernel drops ignored signals at exec, but not those that end a process,
- * such as SIGEMT.) The kernel sends them only if a program asks for it, which it would do after installing a handler. */
+/* By default they are ignored. So a tick that arrives after the program has set the default, or in the program that it
+ * has just become by exec, does no harm. (At exec the kernel drops such signals, but not those that end a process, such
+ * as SIGEMT.) The kernel sends them only if a program asks for it, which it would do after installing a handler. */
 static const int candidates[] = {SIGIO, SIGURG};
 
 bool sp_tick_is_installed(void) {

@@ -10,8 +10,8 @@
 #include "spprof/thread_state.h"
 
 /* Return the calling thread's state, zeroed at its first use. If there is no memory, return a state that all such
- * threads share; its guard is never 0 and keeps them outside the engine. errno is preserved. Signals: safe. (`pure`, not
- * `const`: the compiler asks again after any call, which may have moved the code to another thread.) */
+ * threads share; its guard is never 0 and keeps them outside the engine. errno is preserved. Signals: safe. (`pure`,
+ * not `const`: the compiler asks again after any call, which may have moved the code to another thread.) */
 SPPROF_API spprof_thread *spprof_find_this_thread(void) __attribute__((pure));
 
 #define spprof_this_thread (*spprof_find_this_thread())

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <sys/ucontext.h>
 
-/* Handlers return to _sigtramp, a C function of libsystem_platform. Its description leads to what looks like its caller,
- * the function behind the interrupted one's link register. The kernel's frame is above _sigtramp's own:
+/* Handlers return to _sigtramp, a C function of libsystem_platform. Its description leads to what looks like its
+ * caller: where the interrupted function's link register points. The kernel's frame is above _sigtramp's own:
  *
  *   sp ─► _sigtramp's frame │ signal's information │ context ──┐ │ mcontext: exception │ x0 … x30 │ sp │ pc │ …
  *                                                              └─▲

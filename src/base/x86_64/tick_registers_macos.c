@@ -50,8 +50,8 @@ static bool has_ended(const struct __darwin_x86_thread_state64 *state) {
            state->__rax == MACH_SEND_INTERRUPTED;
 }
 
-/* If a call restarts, its instruction is at the interrupted address; if it has ended, its instruction is just before that
- * address. A page that may be missing is not read. */
+/* If a call restarts, its instruction is at the interrupted address; if it has ended, its instruction is just before
+ * that address. A page that may be missing is not read. */
 bool sp_tick_has_woken(const sp_interrupted *interrupted) {
     static const uint8_t system_call[2] = {0x0F, 0x05};
     const struct __darwin_x86_thread_state64 *state = &machine_of(interrupted->context)->__ss;
