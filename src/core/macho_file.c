@@ -160,8 +160,8 @@ void sp_macho_file_close(sp_macho_file *macho) {
 
 /* ---- Contents ---- */
 
-/* Offsets in the file of a shared library of the system mean nothing but their distance in __LINKEDIT, which they share,
- * too. Memory behind it is not read if it cannot be. */
+/* In the file that the system's libraries share, an offset is one in their common __LINKEDIT, or means nothing. It is
+ * not compared with the segment's end: the kernel copies, so a false one only ends the read. */
 static bool read_linkedit(const sp_macho_file *macho, uint64_t offset, void *out, size_t size) {
     return offset >= macho->linkedit_offset &&
            sp_memory_copy(out, macho->base + macho->linkedit_address + (offset - macho->linkedit_offset), size);

@@ -3,7 +3,7 @@
  *   universal: [ header | machine, offset, size … ]   ─► this machine's slice
  *   slice:     [ header | load commands: segments with sections, symbol table, UUID, function starts | contents ]
  *
- *   in memory: [ header | load commands ] … [ __LINKEDIT: symbols, strings, function starts ]     libraries of the system
+ *   in memory: [ header | load commands ] … [ __LINKEDIT: symbols, strings, function starts ]
  *
  * The bytes are untrusted. Offsets are checked when they are used, so that a false one only ends a read.
  *
@@ -52,7 +52,7 @@ spprof_symbols_status sp_macho_file_open_loaded(sp_macho_file *macho, const sp_o
 /* Return the section with this name (at most 16 bytes), or NULL. */
 const sp_macho_section *sp_macho_file_find(const sp_macho_file *macho, const char *segment, const char *name);
 
-/* Read bytes of the slice. Return false if there are fewer. Of a loaded object, only bytes of __LINKEDIT can be read. */
+/* Read bytes of the slice, or of a loaded object's __LINKEDIT. Return false if there are fewer. */
 bool sp_macho_file_read(const sp_macho_file *macho, uint64_t offset, void *out, size_t size);
 
 /* Copy the name at `offset` in the string table, at most `capacity` bytes and without a terminator. Return its length;

@@ -1,5 +1,5 @@
-/* loaded_macho.h: a Mach-O object in memory, as the loader maps a library of the system: its segments are far apart, and
- * offsets in its file are those of a larger file.
+/* loaded_macho.h: a Mach-O object in memory, as a library of the system is: its segments are far apart, and its offsets
+ * are those of a larger file.
  *
  *   __TEXT:      [ header, commands │ CODE_AT │ UNWIND_AT: __unwind_info │ EH_AT: __eh_frame │ TEXT_SIZE
  *   __LINKEDIT:  [ LINKEDIT_AT: SYMBOLS_MAX symbols │ STRINGS_AT │ STARTS_AT: function starts ]

@@ -1,5 +1,5 @@
-/* Descriptions of a Mach-O object in memory: compact ones, those that lead to DWARF, and what follows from the code. The
- * meaning of encodings is tested in test_compact_row_….c, that of instructions in test_edge_row_….c.
+/* Descriptions of a Mach-O object in memory: compact ones, those that lead to DWARF, and those that the code provides.
+ * What encodings mean is tested in test_compact_row_….c, what instructions mean in test_edge_row_….c.
  */
 #include "describe.h"
 #include "dwarf_bytes.h"

@@ -1,4 +1,4 @@
-/* edge_row.c: the edges of functions on x86-64. The return address is on the stack; the frame pointer is the caller's. */
+/* edge_row.c: the edges of functions on x86-64: the return address is on the stack, the frame pointer the caller's. */
 #include "edge_row.h"
 
 #include "untabled.h"
