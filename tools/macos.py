@@ -16,12 +16,11 @@ from pathlib import Path
 import find_pythons
 import macos_check
 import macos_python
-import macos_rules
 import zig_build
-from zig_build import DEPENDENCIES, FILES, ROOT, VENVS, zig
+from macos_rules import ENGINE, MINIMUM
+from zig_build import FILES, ROOT, VENVS, zig
 
 BUILD = ROOT / "build" / "macos-build"
-MINIMUM = macos_rules.MINIMUM
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 """Apple's names of the machines, and zig's and meson's."""
 
@@ -55,43 +54,16 @@ def machine_option(machine: str) -> str:
 def build_engine(machine: str) -> Path:
     folder = BUILD / machine / "engine"
     zig_build.build_engine(folder, machine_option(machine))
-    return folder / macos_rules.ENGINE
+    return folder / ENGINE
 
 
-# ---- A Mac's Python
+# ---- Wheels
 
 
-def python_home(version: str, machine: str) -> Path:
-    """Return the folder with a Python's headers and library, for x86-64 if there is none for the machine."""
-    home = DEPENDENCIES / f"macos-python{version}"
-    if not home.exists():
-        macos_python.provide(version, home)
-    own = home / f"macosx-{machine}"
-    return own if own.exists() else home / macos_python.X86_64
-
-
-def build_time_variables(version: str, headers: str) -> dict[str, object]:
-    """Return what a Mac's Python would say of how it was built, as far as a build of an extension asks."""
-    tag = f"cpython-{version.replace('.', '')}-darwin"
-    return {
-        "ABIFLAGS": "",
-        "CONFINCLUDEPY": headers,
-        "EXT_SUFFIX": f".{tag}.so",
-        "INCLUDEPY": headers,
-        "LDVERSION": version,
-        "LIBPYTHON": "",  # the interpreter has the symbols, whether it is a program or a framework
-        "MACOSX_DEPLOYMENT_TARGET": MINIMUM,
-        "Py_DEBUG": 0,
-        "Py_GIL_DISABLED": 0,
-        "SHLIB_SUFFIX": ".so",
-        "SOABI": tag,
-        "VERSION": version,
-    }
-
-
-def foreign_python(version: str, machine: str, home: Path) -> dict[str, str]:
+def foreign_python(version: str, machine: str) -> dict[str, str]:
     """Return the variables that make this machine's Python build for a Mac's."""
-    known = build_time_variables(version, str(home / "include" / f"python{version}"))
+    home = macos_python.find(version, machine)
+    known = macos_python.build_time_variables(version, str(home / "include" / f"python{version}"))
     folder = BUILD / machine / version / "sysconfig"
     text = f"build_time_vars = {known!r}\n"
     variables = zig_build.foreign_variables(folder, f"macos_{machine}", text, f"macosx-{MINIMUM}-{machine}")
@@ -102,8 +74,7 @@ def build_wheel(version: str, interpreter: str, machine: str, engine: Path) -> P
     """Return the wheel in build/wheels, in the place of an earlier one."""
     folder = BUILD / machine / version
     options = (machine_option(machine), f"-Dengine={engine}")
-    variables = foreign_python(version, machine, python_home(version, machine))
-    built = zig_build.build_wheel(VENVS / version, interpreter, folder, options, variables)
+    built = zig_build.build_wheel(VENVS / version, interpreter, folder, options, foreign_python(version, machine))
     FILES.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(built, FILES))
 

@@ -60,6 +60,7 @@ THREAD_LOCAL_SECTIONS = range(0x11, 0x16)
 
 
 def read(file: Path) -> Library:
+    """Return what a library's file says."""
     lief.logging.disable()  # it complains about the ends of tables
     content = file.read_bytes()
     fat = lief.MachO.parse(str(file))
@@ -68,11 +69,12 @@ def read(file: Path) -> Library:
     binary = fat.at(0)
     needs = [one for one in binary.libraries if one.command != lief.MachO.LoadCommand.TYPE.ID_DYLIB]
     names = [one.name for one in binary.libraries if one.command == lief.MachO.LoadCommand.TYPE.ID_DYLIB]
+    oldest = binary.build_version.minos if binary.has_build_version else []
     signature = binary.code_signature if binary.has_code_signature else None
     return Library(
         machine={"ARM64": "arm64", "X86_64": "x86_64"}[binary.header.cpu_type.name],
         name="".join(map(str, names)),
-        minimum=".".join(map(str, binary.build_version.minos)),
+        minimum=".".join(map(str, oldest)),
         needs=tuple(str(one.name) for one in needs),
         rpaths=tuple(str(one.path) for one in binary.rpaths),
         imports=imports_of(binary),
@@ -82,13 +84,6 @@ def read(file: Path) -> Library:
         has_uuid=bool(binary.has_uuid),
         signature=verify_signature(content, signature.data_offset, signature.data_size) if signature else UNSIGNED,
     )
-
-
-def exports_of_python(version: str, machine: str) -> frozenset[str]:
-    """Return what a Python's library exports, for x86-64 if there is none for the machine."""
-    home = DEPENDENCIES / f"macos-python{version}"
-    files = [home / name / f"libpython{version}.dylib" for name in (f"macosx-{machine}", macos_python.X86_64)]
-    return read(next(file for file in files if file.exists())).exports
 
 
 # ---- Wheels
@@ -125,7 +120,8 @@ def check_wheel(wheel: Path, folder: Path) -> list[Row]:
     machine, version = named[6], f"3.{named[2]}"
     system = macos_stubs.exports(STUBS.read_text(encoding="utf-8"), f"{machine}-macos", MINIMUM)
     engine = read(folder / "spprof" / ENGINE)
-    providers = {SYSTEM: system, ENGINE_NAME: engine.exports, "": exports_of_python(version, machine)}
+    python = read(macos_python.find(version, machine) / f"libpython{version}.dylib")
+    providers = {SYSTEM: system, ENGINE_NAME: engine.exports, "": python.exports}
     extension = f"_engine.cpython-3{named[2]}-darwin.so"
     return [
         row(wheel.name, ENGINE, engine, Expected(machine, (ENGINE_NAME,), (), {SYSTEM: system})),

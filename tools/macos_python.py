@@ -15,6 +15,9 @@ import sys
 import zipfile
 from pathlib import Path
 
+from macos_rules import MINIMUM
+from zig_build import DEPENDENCIES
+
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 ARTIFACT = "org.bytedeco:cpython"
 X86_64, ARM64 = "macosx-x86_64", "macosx-arm64"
@@ -67,6 +70,34 @@ def provide(version: str, home: Path) -> None:
         sys.exit(f"CPython for macOS was not fetched: {error}. On Debian and Ubuntu: apt-get install maven")
     shutil.rmtree(home, ignore_errors=True)
     partial.rename(home)
+
+
+def find(version: str, machine: str) -> Path:
+    """Return the folder with a Python's headers and library, for x86-64 if there is none for the machine."""
+    home = DEPENDENCIES / f"macos-python{version}"
+    if not home.exists():
+        provide(version, home)
+    own = home / f"macosx-{machine}"
+    return own if own.exists() else home / X86_64
+
+
+def build_time_variables(version: str, headers: str) -> dict[str, object]:
+    """Return what a Mac's Python would say of how it was built, as far as the build of an extension asks."""
+    tag = f"cpython-{version.replace('.', '')}-darwin"
+    return {
+        "ABIFLAGS": "",
+        "CONFINCLUDEPY": headers,
+        "EXT_SUFFIX": f".{tag}.so",
+        "INCLUDEPY": headers,
+        "LDVERSION": version,
+        "LIBPYTHON": "",  # the interpreter has the symbols, whether it is a program or a framework
+        "MACOSX_DEPLOYMENT_TARGET": MINIMUM,
+        "Py_DEBUG": 0,
+        "Py_GIL_DISABLED": 0,
+        "SHLIB_SUFFIX": ".so",
+        "SOABI": tag,
+        "VERSION": version,
+    }
 
 
 def main() -> None:
