@@ -3,6 +3,7 @@
 #include "tap.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -150,9 +151,10 @@ static void test_short_threads_do_no_harm(void) {
 
 /* ---- Stacks of threads ---- */
 
-static _Atomic bool ending;
+static _Atomic bool begun, ending;
 
 static __attribute__((noinline)) void *wait_busily(void *data) {
+    begun = true;
     while (!ending) busy_with_one(1000);
     return data;
 }
@@ -165,6 +167,7 @@ static bool shows(size_t count, const char *function) {
         if (one.absence == SPPROF_THREAD_PRESENT && names_include(&found, (const char *const[]){function, NULL}))
             return true;
         fprintf(stderr, "# thread %u %s state %c absence %d\n", one.thread_id, one.name, one.state, (int)one.absence);
+        names_print(&found);
     }
     return false;
 }
@@ -174,6 +177,7 @@ static void test_stacks_of_other_threads(void) {
     size_t count, left_out;
     CHECK(spprof_thread_stacks_prepare() == SPPROF_THREAD_STACKS_OK);
     CHECK(pthread_create(&thread, NULL, wait_busily, NULL) == 0);
+    while (!begun) sched_yield();
     CHECK(spprof_thread_stacks_take(2000 * MILLISECOND, &count, &left_out) == SPPROF_THREAD_STACKS_OK);
     CHECK(count == 1 && left_out == 0);
     CHECK(shows(count, "wait_busily"));

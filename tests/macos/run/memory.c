@@ -81,13 +81,42 @@ typedef struct region {
     uint64_t pages_resident, pages_swapped;
 } region;
 
-static bool read_region(FILE *list, region *one) {
-    char line[4096], access[5];
-    if (!fgets(line, sizeof line, list)) return false;
-    int path_at = 0;
-    sscanf(line, "%lx-%lx %4s %lx %*s %lu %n", &one->start, &one->end, access, &one->offset, &one->inode, &path_at);
-    line[strcspn(line, "\n")] = '\0';
-    snprintf(one->path, sizeof one->path, "%s", line + path_at);
+/* Reads the list without stdio: a handler may ask. */
+typedef struct reader {
+    int file;
+    ssize_t begin, end;
+    char buffer[2048];
+} reader;
+
+static int next_byte(reader *from) {
+    if (from->begin == from->end) {
+        from->begin = 0;
+        from->end = read(from->file, from->buffer, sizeof from->buffer);
+        if (from->end <= 0) return -1;
+    }
+    return (unsigned char)from->buffer[from->begin++];
+}
+
+static bool read_line(reader *from, char *line, size_t size) {
+    size_t length = 0;
+    int byte;
+    while ((byte = next_byte(from)) >= 0 && byte != '\n')
+        if (length + 1 < size) line[length++] = (char)byte;
+    line[length] = '\0';
+    return byte >= 0 || length > 0;
+}
+
+/* "start-end access offset device inode   path" */
+static bool read_region(reader *list, region *one) {
+    char line[1280], *at = line;
+    if (!read_line(list, line, sizeof line)) return false;
+    one->start = strtoull(at, &at, 16);
+    one->end = strtoull(at + 1, &at, 16);
+    const char *access = at + 1;
+    one->offset = strtoull(at + 6, &at, 16);
+    at = strchr(at + 1, ' ');
+    one->inode = strtoull(at, &at, 10);
+    snprintf(one->path, sizeof one->path, "%s", at + strspn(at, " "));
     one->is_shared = access[3] == 's';
     one->access = (access[0] == 'r' ? 1 : 0) | (access[1] == 'w' ? 2 : 0) | (access[2] == 'x' ? 4 : 0);
     return true;
@@ -114,10 +143,10 @@ static void count_pages(region *one) {
 static bool find_region(uint64_t address, region *found) {
     int saved = errno;
     bool is_found = false;
-    FILE *list = fopen("/proc/self/maps", "re");
-    while (list && !is_found && read_region(list, found))
+    reader list = {.file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
+    while (list.file >= 0 && !is_found && read_region(&list, found))
         is_found = found->end > address && strcmp(found->path, "[vsyscall]") != 0;
-    if (list) fclose(list);
+    if (list.file >= 0) close(list.file);
     errno = saved;
     return is_found;
 }

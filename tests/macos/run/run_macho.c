@@ -7,6 +7,7 @@
  */
 #include "image.h"
 #include "imports.h"
+#include "threads.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ static __attribute__((noreturn)) void enter(void *first, void *program, int coun
 
 int main(int count, char **words) {
     int at = 1;
+    threads_note_stack();
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (; at + 1 < count && strcmp(words[at], "-m") == 0; at += 2)
         if (!image_open(words[at + 1], NULL)) return fail("no such library", words[at + 1]);

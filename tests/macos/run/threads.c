@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,24 +101,36 @@ int mac_pthread_setspecific(uint64_t key, const void *value) {
 
 /* ---- Stacks, names, creation ---- */
 
-void *mac_pthread_get_stackaddr_np(pthread_t thread) {
+/* As Apple's does for the calling thread, tell without a lock and without malloc: a handler may ask. */
+static __thread struct stack_bounds {
+    char *lowest;
+    size_t size;
+} own_stack;
+
+static struct stack_bounds ask_for_stack(pthread_t thread) {
+    struct stack_bounds found = {0};
     pthread_attr_t attributes;
-    void *lowest = NULL;
-    size_t size = 0;
     pthread_getattr_np(thread, &attributes);
-    pthread_attr_getstack(&attributes, &lowest, &size);
+    pthread_attr_getstack(&attributes, (void **)&found.lowest, &found.size);
     pthread_attr_destroy(&attributes);
-    return (char *)lowest + size;
+    return found;
+}
+
+void threads_note_stack(void) {
+    own_stack = ask_for_stack(pthread_self());
+}
+
+static struct stack_bounds stack_of(pthread_t thread) {
+    return pthread_equal(thread, pthread_self()) ? own_stack : ask_for_stack(thread);
+}
+
+void *mac_pthread_get_stackaddr_np(pthread_t thread) {
+    struct stack_bounds found = stack_of(thread);
+    return found.lowest + found.size;
 }
 
 size_t mac_pthread_get_stacksize_np(pthread_t thread) {
-    pthread_attr_t attributes;
-    void *lowest;
-    size_t size = 0;
-    pthread_getattr_np(thread, &attributes);
-    pthread_attr_getstack(&attributes, &lowest, &size);
-    pthread_attr_destroy(&attributes);
-    return size;
+    return stack_of(thread).size;
 }
 
 int mac_pthread_setname_np(const char *name) {
@@ -133,15 +146,19 @@ int mac_pthread_attr_setdetachstate(pthread_attr_t *attributes, int state) {
     return pthread_attr_setdetachstate(attributes, ours);
 }
 
-/* A thread begins in a function for macOS (system_start.c), which has no caller. */
+/* A thread begins in a function for macOS (system_start.c), which has no caller. Signals wait until its stack is known
+ * and glibc's locks have been left. */
 typedef struct beginning {
     void *(*work)(void *);
     void *data;
+    sigset_t mask;
 } beginning;
 
 static void *begin(void *given) {
     beginning copy = *(beginning *)given;
     free(given);
+    threads_note_stack();
+    pthread_sigmask(SIG_SETMASK, &copy.mask, NULL);
     void *first = image_symbol(NULL, "_start_thread");
     __asm__ volatile("andq $-16, %%rsp\n\t"
                      "xorl %%ebp, %%ebp\n\t"
@@ -155,8 +172,13 @@ static void *begin(void *given) {
 
 int mac_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *data) {
     beginning *given = malloc(sizeof *given);
-    *given = (beginning){work, data};
+    *given = (beginning){.work = work, .data = data};
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &given->mask);
+    sigset_t mask = given->mask;
     int error = pthread_create(thread, attributes, begin, given);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
     if (error) free(given);
     return error_to_apple(error);
 }

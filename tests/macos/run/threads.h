@@ -16,4 +16,7 @@ static inline int thread_of_port(uint32_t port) {
 
 bool thread_exists(int thread_id);
 
+/* Called first on each thread. */
+void threads_note_stack(void);
+
 #endif
