@@ -1,5 +1,5 @@
-/* pages.h: the system calls behind memory.h, and what the systems' files share. Only for memory.c, memory_NAME.c and
- * residency_NAME.c.
+/* pages.h: the system calls behind memory.h (pages_NAME.c), and what the systems' files share (memory.c). Only for
+ * these, memory_NAME.c and residency_NAME.c.
  *
  * Memory:  none besides the pages themselves.
  * Threads, signals: any. May change errno.

@@ -10,8 +10,12 @@
 #define SP_REGION_MACOS_H
 
 #include <libproc.h>
+#include <mach/vm_statistics.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* vmmap shows the engine's memory as "Memory Tag 247". */
+#define SP_REGION_TAG VM_MAKE_TAG(VM_MEMORY_APPLICATION_SPECIFIC_8)
 
 /* Describe the entry that contains `address`, or else the first one above it. The system's shared libraries are one
  * entry (PROC_REGION_SUBMAP). The kernel visits each of the entry's pages, of which anonymous ones have 128 MiB at
