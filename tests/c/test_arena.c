@@ -74,21 +74,23 @@ TEST(test_failing_memory_gives_null_and_later_a_record) {
 /* ---- Memory ---- */
 
 TEST(test_mapped_bytes_are_counted_in_whole_pages) {
-    void *one = sp_memory_map(1), *more = sp_memory_map(4097 * 3);
-    assert_int_equal(sp_memory_mapped(), 4096 + 4 * 4096);
+    size_t page = sp_memory_page_bytes();
+    void *one = sp_memory_map(1), *more = sp_memory_map(3 * page + 3);
+    assert_int_equal(sp_memory_mapped(), page + 4 * page);
     sp_memory_unmap(one, 1);
-    assert_int_equal(sp_memory_mapped(), 4 * 4096);
-    sp_memory_unmap(more, 4097 * 3);
+    assert_int_equal(sp_memory_mapped(), 4 * page);
+    sp_memory_unmap(more, 3 * page + 3);
     assert_int_equal(sp_memory_mapped(), 0);
 }
 
 TEST(test_memory_ends_at_its_named_maximum) {
-    sp_options.engine_bytes_max = 3 * 4096;
-    assert_non_null(sp_memory_map(4096 * 2));
-    assert_null(sp_memory_map(4096 * 2));
-    assert_non_null(sp_memory_map(4096));
+    size_t page = sp_memory_page_bytes();
+    sp_options.engine_bytes_max = 3 * page;
+    assert_non_null(sp_memory_map(page * 2));
+    assert_null(sp_memory_map(page * 2));
+    assert_non_null(sp_memory_map(page));
     assert_null(sp_memory_map(1));
-    assert_int_equal(sp_memory_mapped(), 3 * 4096);
+    assert_int_equal(sp_memory_mapped(), 3 * page);
 }
 
 TEST(test_impossible_requests_get_no_memory) {

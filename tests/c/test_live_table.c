@@ -212,7 +212,8 @@ TEST(test_growth_through_many_doublings_keeps_every_entry) {
         if ((i & (i + 1)) == 0) assert_agreement();
     }
     assert_agreement();
-    size_t slots = SP_SHARDS * ((size_t)8192 * sizeof(spprof_sample) + 4096), filters = (size_t)2 << filter_bits();
+    size_t slots = SP_SHARDS * ((size_t)8192 * sizeof(spprof_sample) + sp_memory_page_bytes());
+    size_t filters = (size_t)2 << filter_bits();
     assert_in_range(sp_memory_mapped(), 0, slots + filters + 64 * 1024); /* the smaller slots were unmapped */
     for (size_t i = 0; i < pool.size; i += 2) remove_one(i);
     assert_agreement();

@@ -1,54 +1,25 @@
-/* Which memory is readable, on kernels that report it and on kernels that do not. */
+/* Which memory is readable, which pages are resident, what copies hold, and what an emptied page does. */
 #include "memory.h"
 
+#include "readable_pages.h"
 #include "support.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-static char *map_pages(size_t count, int protection) {
-    void *pages = mmap(NULL, count * (size_t)getpagesize(), protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(pages != MAP_FAILED);
-    return pages;
-}
-
-static void assert_readable(const void *address, bool expected) {
-    errno = 77;
-    assert_int_equal(sp_memory_is_readable((uintptr_t)address), expected);
-    assert_int_equal(errno, 77);
-}
-
-/* ---- The answers ---- */
-
-static void assert_right_answers(void **state) {
-    (void)state;
-    size_t page = (size_t)getpagesize();
-    char *pages = map_pages(4, PROT_READ | PROT_WRITE); /* touched | untouched | hidden | gone */
-    pages[0] = 1;
-    mprotect(pages + 2 * page, page, PROT_NONE);
-    munmap(pages + 3 * page, page);
-    for (size_t offset = 0; offset < page; offset += 511) {
-        assert_readable(pages + offset, true);
-        assert_readable(pages + page + offset, true);
-        assert_readable(pages + 2 * page + offset, false);
-        assert_readable(pages + 3 * page + offset, false);
-    }
-    assert_readable(pages + 2 * page - 1, true);
-    assert_readable(map_pages(1, PROT_READ), true);
-    assert_readable(map_pages(1, PROT_NONE), false);
-    assert_readable((const void *)(uintptr_t)&assert_right_answers, true);
-    const uintptr_t nowhere[] = {0, 1, 7, 8, 4095, UINT64_C(1) << 62, UINT64_C(0xFFFF) << 48, UINTPTR_MAX};
-    for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++) assert_readable((void *)nowhere[i], false);
+/* A huge page, which macOS does not have, becomes resident as a whole. */
+static void keep_small(void *pages, size_t bytes) {
+#ifdef MADV_NOHUGEPAGE
+    madvise(pages, bytes, MADV_NOHUGEPAGE);
+#else
+    (void)pages, (void)bytes;
+#endif
 }
 
 TEST(test_readable_pages_are_told_from_others) {
-    assert_right_answers(state);
+    assert_right_answers();
 }
 
 TEST(test_the_first_question_may_be_about_an_unreadable_page) {
@@ -65,50 +36,6 @@ TEST(test_a_page_that_changes_is_asked_for_anew) {
     }
 }
 
-/* ---- Kernels that do not read the memory ---- */
-
-/* Make every later call that changes the signal mask in an unknown way fail with `error`, whatever set it names. */
-static void refuse_unseen(unsigned error) {
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigprocmask, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])), /* the low half of the argument */
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
-    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
-
-static unsigned error_of_kernel; /* 0: it reports success */
-
-static void ask_such_a_kernel(void **state) {
-    char byte;
-    refuse_unseen(error_of_kernel);
-    assert_int_equal(syscall(SYS_rt_sigprocmask, -1, &byte, NULL, 8), error_of_kernel ? -1 : 0);
-    assert_right_answers(state);
-}
-
-/* Without a filter, the call fails with EFAULT if the kernel supports filters. */
-static bool can_filter(void) {
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) != 0 && errno == EFAULT;
-}
-
-static void test_a_kernel_that_refuses_before_it_looks_is_asked_otherwise(void **state) {
-    (void)state;
-    static const unsigned errors[] = {EINVAL, EPERM, ENOSYS, EFAULT, 0};
-    if (!can_filter()) {
-        print_error("not tested: this system cannot refuse a system call\n");
-        return;
-    }
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        error_of_kernel = errors[i];
-        run_alone("ask_such_a_kernel", ask_such_a_kernel);
-    }
-}
-
 /* ---- Resident pages ---- */
 
 #define PAGES 300
@@ -119,7 +46,7 @@ TEST(test_pages_in_memory_are_told_from_others_around_holes) {
     for (int round = 0; round < 50; round++) {
         unsigned char expected[PAGES], found[PAGES];
         char *pages = map_pages(PAGES, PROT_READ | PROT_WRITE);
-        madvise(pages, PAGES * page, MADV_NOHUGEPAGE);
+        keep_small(pages, PAGES * page);
         for (size_t i = 0; i < PAGES; i++) {
             uint64_t kind = random_below(&seed, round % 2 ? 3 : 20); /* many holes or few */
             expected[i] = kind > 1;
@@ -136,13 +63,75 @@ TEST(test_pages_in_memory_are_told_from_others_around_holes) {
     }
 }
 
+/* ---- Copies ---- */
+
+typedef bool copy(void *to, uintptr_t from, size_t bytes);
+
+static void assert_copies(copy *copy) {
+    size_t page = (size_t)getpagesize();
+    char *pages = map_pages(3, PROT_READ | PROT_WRITE), bytes[200]; /* written to | untouched | hidden */
+    for (size_t i = 0; i < page; i++) pages[i] = (char)i;
+    mprotect(pages + 2 * page, page, PROT_NONE);
+    errno = 77;
+    for (size_t from = page - 300; from < page - sizeof bytes; from += 7) {
+        assert_true(copy(bytes, (uintptr_t)pages + from, sizeof bytes));
+        assert_memory_equal(bytes, pages + from, sizeof bytes);
+    }
+    assert_true(copy(bytes, (uintptr_t)pages + page - 100, sizeof bytes));
+    assert_memory_equal(bytes, pages + page - 100, sizeof bytes);
+    assert_true(copy(bytes, (uintptr_t)pages + 2 * page - sizeof bytes, sizeof bytes));
+    assert_false(copy(bytes, (uintptr_t)pages + 2 * page - sizeof bytes + 1, sizeof bytes));
+    assert_false(copy(bytes, (uintptr_t)pages + 2 * page, 1));
+    assert_false(copy(bytes, 0, sizeof bytes));
+    assert_false(copy(bytes, UINTPTR_MAX - 8, sizeof bytes));
+    assert_int_equal(errno, 77);
+}
+
+TEST(test_copies_are_whole_or_refused) {
+    assert_copies(sp_memory_copy);
+    assert_copies(sp_memory_copy_by_kernel);
+}
+
+/* ---- Pages of our own ---- */
+
+TEST(test_emptied_pages_read_as_zeros_and_stay_ours) {
+    size_t page = sp_memory_page_bytes(), mapped = sp_memory_mapped();
+    unsigned char *pages = sp_memory_map(4 * page), present[4];
+    keep_small(pages, 4 * page);
+    memset(pages, 1, 4 * page);
+    sp_memory_empty(pages, 2 * page - 1);
+    sp_memory_find_present((uintptr_t)pages, 4, present);
+    assert_memory_equal(present, ((unsigned char[]){0, 0, 1, 1}), 4);
+    for (size_t i = 0; i < 4 * page; i++) assert_int_equal(pages[i], i >= 2 * page);
+    pages[0] = 1;
+    sp_memory_unmap(pages, 4 * page);
+    assert_int_equal(sp_memory_mapped(), mapped);
+    assert_readable(pages, false);
+}
+
+TEST(test_dense_memory_is_zeroed_and_listed) {
+    const size_t bytes = (size_t)5 << 20;
+    size_t mapped = sp_memory_mapped();
+    unsigned char *dense = sp_memory_map_dense(bytes);
+    assert_int_equal(sp_memory_mapped(), mapped + bytes);
+    for (size_t i = 0; i < bytes; i++) assert_int_equal(dense[i], 0);
+    sp_own_pages own[4];
+    assert_int_equal(sp_memory_list(own, 4), 1);
+    assert_int_equal(own[0].start, (uintptr_t)dense);
+    assert_int_equal(own[0].size, bytes);
+    sp_memory_unmap(dense, bytes);
+    assert_int_equal(sp_memory_list(own, 4), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readable_pages_are_told_from_others),
         cmocka_unit_test(test_the_first_question_may_be_about_an_unreadable_page),
         cmocka_unit_test(test_a_page_that_changes_is_asked_for_anew),
         cmocka_unit_test(test_pages_in_memory_are_told_from_others_around_holes),
-        cmocka_unit_test(test_a_kernel_that_refuses_before_it_looks_is_asked_otherwise),
+        cmocka_unit_test(test_copies_are_whole_or_refused),
+        cmocka_unit_test(test_emptied_pages_read_as_zeros_and_stay_ours),
+        cmocka_unit_test(test_dense_memory_is_zeroed_and_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,9 @@
 #include "options.h"
 #include "support.h"
 
-#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define THREADS 50
@@ -18,7 +19,7 @@
 _Static_assert(ROOMS > SP_SCRATCH_COUNT, "some rooms have to be mapped for their takers alone");
 
 static sp_scratch *rooms[ROOMS];
-static pthread_barrier_t all_taken;
+static _Atomic unsigned threads_to_take;
 
 static void fill(sp_scratch *room, uint8_t byte) {
     memset(room->addresses, byte, sizeof room->addresses);
@@ -46,7 +47,8 @@ static void take_some(unsigned thread) {
 static void take_and_give(unsigned thread, void *argument) {
     (void)argument;
     take_some(thread);
-    pthread_barrier_wait(&all_taken);
+    atomic_fetch_sub(&threads_to_take, 1);
+    while (atomic_load(&threads_to_take) != 0) sched_yield();
     for (unsigned i = 0; i < ROOMS_EACH; i++) {
         unsigned n = thread * ROOMS_EACH + i;
         CHECK(is_filled(rooms[n], (uint8_t)n));
@@ -60,12 +62,13 @@ static void assert_distinct(void) {
 }
 
 TEST(test_a_hundred_takers_at_once_have_a_room_each) {
-    pthread_barrier_init(&all_taken, NULL, THREADS);
     size_t before = sp_memory_mapped();
+    threads_to_take = THREADS;
     run_threads(THREADS, take_and_give, NULL);
     assert_distinct();
     size_t kept = sp_memory_mapped() - before;
     assert_in_range(kept, SP_SCRATCH_COUNT * sizeof(sp_scratch), SP_SCRATCH_COUNT * (sizeof(sp_scratch) + 65536));
+    threads_to_take = THREADS;
     run_threads(THREADS, take_and_give, NULL);
     assert_distinct();
     assert_int_equal(sp_memory_mapped() - before, kept);

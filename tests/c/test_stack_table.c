@@ -89,7 +89,8 @@ TEST(test_without_memory_a_stack_is_marked_and_later_there_is_room) {
     sp_options.engine_bytes_max = 0;
     assert_marked(1);
     /* There is memory for the slots, but not for a record. */
-    sp_options.engine_bytes_max = sp_memory_mapped() + (table.index.max + 1 + table.index.bucket_mask + 1) * 8 + 4096;
+    size_t slots = (table.index.max + 1 + table.index.bucket_mask + 1) * 8;
+    sp_options.engine_bytes_max = sp_memory_mapped() + slots + sp_memory_page_bytes();
     assert_marked(1);
     sp_options.engine_bytes_max = NO_LIMIT;
     uint64_t frame = 1;

@@ -55,7 +55,8 @@ def test_one_frame_layout_is_compiled(compile_commands: dict[Path, list[str]]) -
 
 
 def test_every_c_test_is_compiled(compile_commands: dict[Path, list[str]]) -> None:
-    assert [str(file) for file in sources("tests/c", pattern="test_*.c") if file not in compile_commands] == []
+    tests = [file for file in sources("tests/c", pattern="test_*.c") if not file.stem.endswith("_macos")]
+    assert [str(file) for file in tests if file not in compile_commands] == []
 
 
 def test_every_python_file_is_installed(build_dir: Path) -> None:
