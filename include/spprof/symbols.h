@@ -55,7 +55,10 @@ typedef struct spprof_symbols {
  * if the file is replaced or truncated in the meantime, or if its tables are corrupt. If several functions are at
  * one address, the order of preference is: one with a type and a size before a bare label, then the one that begins
  * last, global before weak before local, fewer leading underscores, the shorter name, the alphabetically first name.
- * A label without a size extends to the next symbol of its section. */
+ * A label without a size extends to the next symbol of its section. errno is preserved.
+ *
+ * On macOS, the loaded object with this build id is read in memory if its file cannot be opened, is another build, or
+ * has other addresses. */
 SPPROF_API spprof_symbols_status spprof_symbols_find(const spprof_symbols_query *query, spprof_symbols *symbols);
 
 #endif

@@ -179,8 +179,8 @@ static bool is_wanted(const sp_macho_file *macho, const uint8_t *uuid) {
     return macho->has_uuid && memcmp(macho->uuid, uuid, sizeof macho->uuid) == 0;
 }
 
-/* Libraries of the system have no file: they are parts of one that all processes share. Of some there is a file too,
- * but with other addresses. The object that is loaded has the addresses of the query. */
+/* Libraries of the system have no file: they are parts of one that all processes share. If one has a file as well, its
+ * addresses there differ. The object that is loaded has the addresses of the query. */
 static bool open_loaded(sp_macho_file *macho, const uint8_t *uuid) {
     sp_object object;
     if (!sp_image_table_find_uuid(uuid, sizeof macho->uuid, &object)) return false;
