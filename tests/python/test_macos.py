@@ -198,6 +198,14 @@ def test_a_process_is_there_until_its_parent_has_waited_for_it() -> None:
     assert [is_there(number) for number in (0, -1, 1 << 70, os.getpid())] == [False, False, False, True]
 
 
+def test_a_process_of_another_user_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert is_there(4711)
+
+
 SHORT_INFO = struct.pack("=4I16s8I", 4711, 1, 4711, 2, b"python3.14", 0, 501, 20, 501, 20, 501, 20, 0)
 WORDS = struct.pack("=i", 3) + b"/opt/bin/python3.14\0\0\0\0python3.14\0-X\0dev\0HOME=/Users/a\0A=b=c\0\0ptr_munge=\0"
 

@@ -58,6 +58,6 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     print(spprof.profile(lambda: "the call goes on")(), [str(one.message) for one in caught])
 
-os.environ["SPPROF"] = "heap"
+os.environ["SPPROF"] = "heap,after=9"
 startup.main()
 print(memprof.is_active(), spprof.is_active(), len(read_profile(kept).samples) > 0)
