@@ -31,6 +31,7 @@ enum {
 /* ---- Memory ---- */
 
 enum { APPLE_MAP_SHARED = 1, APPLE_MAP_PRIVATE = 2, APPLE_MAP_FIXED = 0x10, APPLE_MAP_NORESERVE = 0x40 };
+enum { APPLE_MADV_CAN_REUSE = 9 };
 enum { APPLE_MAP_JIT = 0x800, APPLE_MAP_ANON = 0x1000 };
 enum { APPLE_MADV_DONTNEED = 4, APPLE_MADV_FREE = 5 };
 
@@ -110,6 +111,9 @@ typedef struct apple_process_task {
 
 enum { APPLE_PIDTASKINFO = 4, APPLE_PIDTHREADINFO = 5, APPLE_PIDLISTTHREADS = 6, APPLE_PIDREGIONINFO = 7 };
 enum { APPLE_PIDREGIONPATHINFO = 8, APPLE_PIDTHREADID64INFO = 15, APPLE_PIDLISTTHREADIDS = 28 };
+enum { APPLE_PIDREGIONPATHINFO2 = 22 }; /* in no public header */
+enum { APPLE_INODE_AT = 8 };            /* in struct vnode_info_path */
+typedef enum apple_region_question { REGION, REGION_WITH_PATH, REGION_OF_FILE } apple_region_question;
 
 enum { APPLE_CREATE_JOINABLE = 1, APPLE_CREATE_DETACHED = 2 };
 enum { APPLE_MUTEX_BYTES = 64, APPLE_ATTR_BYTES = 64, APPLE_COND_BYTES = 48, APPLE_ONCE_BYTES = 16 };

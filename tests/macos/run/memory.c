@@ -31,8 +31,10 @@ void *mac_mmap(void *address, size_t size, int access, int flags, int file, int6
 /* Linux's MADV_DONTNEED empties pages at once; Apple's keeps what is in them, and so does MADV_FREE until there is
  * need. */
 int mac_madvise(void *address, size_t size, int advice) {
-    (void)address, (void)size, (void)advice;
-    return 0;
+    (void)address, (void)size;
+    if (advice != APPLE_MADV_CAN_REUSE) return 0;
+    errno = EINVAL; /* which is allowed if the memory is not to be reused */
+    return -1;
 }
 
 /* ---- Copies by the kernel ---- */
@@ -224,17 +226,26 @@ int mac_vm_region_recurse_64(uint32_t task, uint64_t *address, uint64_t *size, u
     return fill(info, words, &submap, sizeof submap);
 }
 
+static bool find_region_of_file(uint64_t address, region *found) {
+    while (find_region(address, found) && found->inode == 0) address = found->end;
+    return found->inode != 0 && found->end > address;
+}
+
 /* Like Apple's kernel, answer for the region at or after the address. */
-int mac_process_region(uint64_t address, void *out, int bytes, bool with_path) {
+int mac_process_region(uint64_t address, void *out, int bytes, apple_region_question question) {
     static __thread region found;
-    if (bytes < (int)sizeof(apple_process_region) || !find_region(address, &found)) {
+    found.inode = 0;
+    bool is_found = question == REGION_OF_FILE ? find_region_of_file(address, &found) : find_region(address, &found);
+    if (bytes < (int)sizeof(apple_process_region) || !is_found) {
         errno = EINVAL;
         return 0;
     }
-    count_pages(&found);
+    found.pages_resident = found.pages_swapped = 0;
+    if (question != REGION_OF_FILE) count_pages(&found);
     apple_process_region *info = out;
     *info = (apple_process_region){.protection = (uint32_t)found.access,
                                    .max_protection = 7,
+                                   .inheritance = found.is_shared ? 0 : 1,
                                    .offset = found.offset,
                                    .pages_resident = (uint32_t)found.pages_resident,
                                    .pages_swapped_out = (uint32_t)found.pages_swapped,
@@ -244,9 +255,10 @@ int mac_process_region(uint64_t address, void *out, int bytes, bool with_path) {
                                    .shared_pages_resident = found.is_shared ? (uint32_t)found.pages_resident : 0,
                                    .address = found.start,
                                    .size = found.end - found.start};
-    if (!with_path) return sizeof *info;
+    if (question == REGION) return sizeof *info;
     /* struct proc_regionwithpathinfo: then struct vnode_info_path, whose last 1024 bytes are the path. */
     memset(info + 1, 0, (size_t)bytes - sizeof *info);
+    memcpy((char *)(info + 1) + APPLE_INODE_AT, &found.inode, sizeof found.inode);
     if (found.inode != 0) snprintf((char *)out + bytes - 1024, 1024, "%s", found.path);
     return bytes;
 }

@@ -53,9 +53,11 @@ int mac_proc_pidinfo(int process, int flavor, uint64_t argument, void *out, int 
     case APPLE_PIDTASKINFO:
         return task_info(out, bytes);
     case APPLE_PIDREGIONINFO:
-        return mac_process_region(argument, out, bytes, false);
+        return mac_process_region(argument, out, bytes, REGION);
     case APPLE_PIDREGIONPATHINFO:
-        return mac_process_region(argument, out, bytes, true);
+        return mac_process_region(argument, out, bytes, REGION_WITH_PATH);
+    case APPLE_PIDREGIONPATHINFO2:
+        return mac_process_region(argument, out, bytes, REGION_OF_FILE);
     default:
         fprintf(stderr, "run_macho: proc_pidinfo is asked for %d, which is not implemented here\n", flavor);
         errno = EINVAL;
@@ -70,7 +72,7 @@ int mac_proc_pidpath(int process, char *out, uint32_t bytes) {
 
 int mac_proc_regionfilename(int process, uint64_t address, char *out, uint32_t bytes) {
     unsigned char info[4096] = {0};
-    if (process != getpid() || mac_process_region(address, info, 96 + 1176, true) == 0) return 0;
+    if (process != getpid() || mac_process_region(address, info, 96 + 1176, REGION_WITH_PATH) == 0) return 0;
     return snprintf(out, bytes, "%s", (char *)info + 96 + 1176 - 1024);
 }
 
