@@ -8,6 +8,8 @@
  * Signals: must not be called in a handler.
  * Fork:    a child measures itself.
  * Full:    what cannot be measured is SPPROF_NOT_KNOWN: without /proc, or without permission to read it.
+ * macOS:   zeros that were only read are resident, and so are a file's pages that are in memory for any process;
+ *          compressed pages are swapped. Nothing is known of extents beyond the first 2²⁴ pages.
  */
 #ifndef SPPROF_RESIDENT_H
 #define SPPROF_RESIDENT_H
@@ -46,12 +48,13 @@ typedef struct spprof_file_map {
     bool is_code; /* of a file that is also mapped as executable: a library or the program */
 } spprof_file_map;
 
-/* Visit the mapped files in ascending order of address. Return false if the list cannot be read completely. */
+/* Visit the mapped files in ascending order of address. Return false if the list cannot be read completely. On macOS,
+ * shared memory is no file, and the system's libraries are not listed. */
 typedef void spprof_file_visitor(const spprof_file_map *map, void *data);
 SPPROF_API bool spprof_each_file(spprof_file_visitor *visit, void *data);
 
 /* Visit the kernel's list of mappings (maps; smaps if `measured`) as text, a page at a time. Return false if it
- * cannot be read completely. */
+ * cannot be read completely. macOS has no such text. */
 typedef bool spprof_text_visitor(const char *text, size_t size, void *data);
 SPPROF_API bool spprof_read_list(bool measured, spprof_text_visitor *visit, void *data);
 
