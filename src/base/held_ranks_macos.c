@@ -10,9 +10,10 @@ __attribute__((constructor(101))) static void create_key(void) {
     pthread_key_create(&key, NULL);
 }
 
+/* Without a key, leave the system's own words alone, which have low ones; the first release then stops the program. */
 sp_held_ranks sp_held_ranks_get(void) {
     sp_held_ranks held;
-    void *word = pthread_getspecific(key);
+    void *word = key ? pthread_getspecific(key) : NULL;
     memcpy(&held, &word, sizeof held);
     return held;
 }
@@ -20,5 +21,5 @@ sp_held_ranks sp_held_ranks_get(void) {
 void sp_held_ranks_set(sp_held_ranks ranks) {
     void *word;
     memcpy(&word, &ranks, sizeof word);
-    pthread_setspecific(key, word);
+    if (key) pthread_setspecific(key, word);
 }
