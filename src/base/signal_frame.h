@@ -21,4 +21,7 @@
  * registers.h. */
 bool sp_signal_frame_find(uintptr_t pc, uintptr_t sp, uintptr_t *registers);
 
+/* macOS: return whether handlers return to `pc`, as far as is known, and its description does not say so. */
+bool sp_signal_frame_returns_to(uintptr_t pc);
+
 #endif

@@ -4,6 +4,7 @@
 #include "dwarf_reader.h"
 #include "edge_row.h"
 #include "macho_image.h"
+#include "signal_frame.h"
 
 static const uint8_t *code_at(uintptr_t pc) {
     return (const uint8_t *)pc;
@@ -44,12 +45,11 @@ static bool describe_stub(const sp_object *object, uintptr_t pc, sp_description 
     return sp_edge_row_of_stub(&code, &found->row);
 }
 
-bool sp_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
+static bool describe(const sp_object *object, uintptr_t pc, sp_description *found) {
     sp_compact_image image = compact_image(object);
     sp_edge_code code = {code_at(pc), image.start, image.end};
     sp_compact_entry entry;
     uint32_t eh_frame_offset;
-    if (pc < object->start || pc >= object->end || pc - object->start > UINT32_MAX) return false;
     if (!image.info) return describe_by_dwarf(object, 0, pc, found);
     if (!sp_compact_unwind_find(&image, (uint32_t)(pc - object->start), &entry))
         return describe_stub(object, pc, found);
@@ -64,6 +64,14 @@ bool sp_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
         break;
     }
     return describe_stub(object, pc, found);
+}
+
+/* `pc` is one less than where a handler returns to. */
+bool sp_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
+    if (pc < object->start || pc >= object->end || pc - object->start > UINT32_MAX) return false;
+    if (!describe(object, pc, found)) return false;
+    found->fde.signal_frame |= sp_signal_frame_returns_to(pc + 1);
+    return true;
 }
 
 /* ---- Functions ---- */
