@@ -5,11 +5,18 @@
 #include "dwarf_bytes.h"
 #include "image_table.h"
 #include "loaded_macho.h"
+#include "signal_frame.h"
 
 enum { FRAMED = 0x1100, IN_DWARF = 0x1200, FAR_IN_DWARF = 0x1300, UNDESCRIBED = 0x1400, TABLE_END = 0x1500 };
 enum { FIRST_FDE = 28, CIE_BYTES = 28 };
 
 static uint8_t *loaded;
+static uintptr_t return_address; /* of signal handlers */
+
+bool sp_signal_frame_is_hidden(uintptr_t pc) {
+    return pc == return_address;
+}
+
 static sp_object object;
 static sp_description found;
 
@@ -130,6 +137,15 @@ TEST(test_an_object_that_has_only_dwarf) {
     assert_false(describe(FAR_IN_DWARF));
 }
 
+TEST(test_the_code_that_handlers_return_to_is_a_signals_frame) {
+    load();
+    return_address = (uintptr_t)loaded + FRAMED + 0x81;
+    assert_true(describe(FRAMED + 0x80));
+    assert_true(found.fde.signal_frame);
+    assert_true(describe(FRAMED + 0x81));
+    assert_false(found.fde.signal_frame);
+}
+
 TEST(test_what_is_not_described) {
     load();
     assert_false(describe(UNDESCRIBED));
@@ -178,6 +194,7 @@ int main(void) {
         cmocka_unit_test(test_a_description_in_dwarf_without_an_offset),
         cmocka_unit_test(test_a_wrong_offset_is_as_none),
         cmocka_unit_test(test_an_object_that_has_only_dwarf),
+        cmocka_unit_test(test_the_code_that_handlers_return_to_is_a_signals_frame),
         cmocka_unit_test(test_what_is_not_described),
         cmocka_unit_test(test_functions_that_share_a_description_are_distinguished),
         cmocka_unit_test(test_no_description_leads_the_reader_astray),

@@ -45,19 +45,17 @@ static bool describe_stub(const sp_object *object, uintptr_t pc, sp_description 
     return sp_edge_row_of_stub(&code, &found->row);
 }
 
-bool sp_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
+static bool describe(const sp_object *object, uintptr_t pc, sp_description *found) {
     sp_compact_image image = compact_image(object);
     sp_edge_code code = {code_at(pc), image.start, image.end};
     sp_compact_entry entry;
     uint32_t eh_frame_offset;
-    if (pc < object->start || pc >= object->end || pc - object->start > UINT32_MAX) return false;
     if (!image.info) return describe_by_dwarf(object, 0, pc, found);
     if (!sp_compact_unwind_find(&image, (uint32_t)(pc - object->start), &entry))
         return describe_stub(object, pc, found);
     switch (sp_compact_unwind_row(&image, &entry, &found->row, &eh_frame_offset)) {
     case SP_COMPACT_ROW:
         found->fde = fde_of(object, &entry);
-        found->fde.signal_frame = sp_signal_frame_is_hidden(pc + 1); /* `pc` is in the call of the handler */
         sp_edge_row_of_function(&code, &found->row);
         return true;
     case SP_COMPACT_DWARF:
@@ -66,6 +64,14 @@ bool sp_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
         break;
     }
     return describe_stub(object, pc, found);
+}
+
+/* `pc` is one less than where a handler returns to. */
+bool sp_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
+    if (pc < object->start || pc >= object->end || pc - object->start > UINT32_MAX) return false;
+    if (!describe(object, pc, found)) return false;
+    found->fde.signal_frame |= sp_signal_frame_is_hidden(pc + 1);
+    return true;
 }
 
 /* ---- Functions ---- */
