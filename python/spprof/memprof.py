@@ -406,10 +406,6 @@ class MemoryProfiler:
 def _start(rate_bytes: int, native: str, seed: int | None, budget_ppm: int) -> None:
     if environment.keeps_from_starting():
         return
-    if native == "preload" and supported.is_macos():
-        raise RuntimeError(
-            'native="preload" is for Linux; on macOS, libmalloc\'s logger reports native allocations: use native="auto"'
-        )
     keep_all()
     if rate_bytes < _FINE_BYTES:
         run_all()
@@ -433,8 +429,9 @@ def _native_mode(of_engine: str) -> str:
 def _why_off() -> str:
     if supported.is_macos():
         return (
-            "the heap profiler found no logger of libmalloc that it could set, so it samples Python's allocators only; "
-            'use native="off" if that is what you want'
+            "the heap profiler gets no reports from libmalloc, perhaps because another tool has set its logger, so it "
+            'samples Python\'s allocators only: start the program without that tool, or use native="off" if that is '
+            "what you want"
         )
     return (
         "the heap profiler found no malloc call that it could patch (a statically linked program, or a sandbox that "

@@ -8,10 +8,6 @@ import spprof.memprof as memprof
 
 sys.platform = "darwin"
 warnings.simplefilter("error")
-try:
-    memprof.start(native="preload")
-except RuntimeError as error:
-    print(error)
 memprof.start()
 print(memprof.get_stats().native_mode)
 memprof.stop()
