@@ -182,10 +182,15 @@ bench-peers: $(DEPS)/valgrind
 viewers: install-checked $(DEPS)/chromium
 	$(PYTEST) -m viewers tests/python
 
-# Reads Mach-O files that zig compiled, and CPython's, with our parsers and with LIEF. Maven fetches CPython's.
-macho: venv $(DEPS)/macos-python3.14
+# Reads Mach-O files that zig compiled, and CPython's, with our parsers and with LIEF, and tries the check of
+# `make macos` on good and bad ones. Maven fetches CPython's.
+macho: venv $(DEPS)/macos-python3.14 $(DEPS)/macos-12/libSystem.tbd
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-macos.txt
 	$(PYTEST) tests/python/test_macho.py
+	$(PYTEST) tests/tidy/test_macos_build.py
+
+$(DEPS)/macos-12/libSystem.tbd: | venv
+	@$(VENV)/bin/python tools/macos_stubs.py $@
 
 $(DEPS)/macos-python%:
 	@$(PYTHON) tools/macos_python.py $@

@@ -84,9 +84,8 @@ def main() -> None:
     wanted = sys.argv[1:] or [version for version in found if version in macos_python.RELEASES]
     missing = [version for version in wanted if version not in found or version not in macos_python.RELEASES]
     if missing or not wanted:
-        sys.exit(
-            f"no Python {', '.join(missing)} was found here, or none for macOS: {', '.join(macos_python.RELEASES)}"
-        )
+        known = ", ".join(macos_python.RELEASES)
+        sys.exit(f"Python {', '.join(missing) or known} was not found here, or is not one of {known}")
     wheels = []
     for machine in MACHINES:
         engine = build_engine(machine)

@@ -80,7 +80,7 @@ def read(file: Path) -> Library:
         imports=imports_of(binary),
         undefined=frozenset(str(one.name) for one in binary.symbols if one.raw_type & UNDEFINED_MASK == UNDEFINED),
         exports=frozenset(str(one.name) for one in binary.symbols if one.has_export_info),
-        thread_locals=any(int(one.flags) & 0xFF in THREAD_LOCAL_SECTIONS for one in binary.sections),
+        thread_locals=any(int(one.type) in THREAD_LOCAL_SECTIONS for one in binary.sections),
         has_uuid=bool(binary.has_uuid),
         signature=verify_signature(content, signature.data_offset, signature.data_size) if signature else UNSIGNED,
     )

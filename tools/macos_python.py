@@ -22,14 +22,13 @@ COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 ARTIFACT = "org.bytedeco:cpython"
 X86_64, ARM64 = "macosx-x86_64", "macosx-arm64"
 RELEASES = {
-    "3.9": ("3.9.6-1.5.6", (X86_64,)),
     "3.10": ("3.10.8-1.5.8", (X86_64,)),
     "3.11": ("3.11.3-1.5.9", (X86_64,)),
     "3.12": ("3.12.1-1.5.10", (X86_64,)),
     "3.13": ("3.13.5-1.5.12", (X86_64, ARM64)),
     "3.14": ("3.14.3-1.5.13", (X86_64, ARM64)),
 }
-"""Each version's release there, and the machines it is for."""
+"""Each version's release there, and the machines it is for. The extension needs 3.10 on macOS."""
 INSIDE = "org/bytedeco/cpython"
 WANTED = ("include/", "libpython", "LICENSE")
 
