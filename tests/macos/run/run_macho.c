@@ -24,6 +24,14 @@ static int list_missing(void) {
     return 125;
 }
 
+/* Rights to threads' ports that the program did not return would stay in its table of ports. */
+static void check_ports(void) {
+    int64_t rights = threads_port_rights();
+    if (rights == 0) return;
+    fprintf(stderr, "run_macho: %ld rights to ports of threads were not returned\n", (long)rights);
+    _exit(124);
+}
+
 /* Enter the program as macOS does: the first frame has neither a caller nor a frame pointer to one. */
 static __attribute__((noreturn)) void enter(void *first, void *program, int count, char **words) {
     __asm__ volatile("andq $-16, %%rsp\n\t"
@@ -39,6 +47,7 @@ static __attribute__((noreturn)) void enter(void *first, void *program, int coun
 int main(int count, char **words) {
     int at = 1;
     threads_note_stack();
+    atexit(check_ports);
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (; at + 1 < count && strcmp(words[at], "-m") == 0; at += 2)
         if (!image_open(words[at + 1], NULL)) return fail("no such library", words[at + 1]);
