@@ -36,7 +36,7 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo demo-of-wheel test test-all test-macos nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 macos docker-wheels check-wheels pictures bench bench-peers viewers macho fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+.PHONY: demo demo-of-wheel test test-all test-macos nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 macos run-macos-engine docker-wheels check-wheels pictures bench bench-peers viewers macho fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
     install-for-macos brew-cmocka run-python-on-macos \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
@@ -135,6 +135,12 @@ MACOS_VENV = build/venvs/macos
 macos:
 	@$(PYTHON) tools/venv.py $(MACOS_VENV) tools/requirements-build.txt tools/requirements-macos.txt
 	$(MACOS_VENV)/bin/python tools/macos.py $(VERSIONS)
+
+# Runs the x86-64 engine for macOS on Linux: a loader of ours maps it and stands in for macOS's functions. PROGRAMS
+# selects test programs.
+run-macos-engine:
+	@$(PYTHON) tools/venv.py $(MACOS_VENV) tools/requirements-build.txt tools/requirements-macos.txt
+	$(MACOS_VENV)/bin/python tests/macos/run_engine.py $(PROGRAMS)
 
 # Builds them with cibuildwheel, as the workflow does, for this machine's architecture. It needs Docker.
 docker-wheels:

@@ -25,9 +25,11 @@ TIMEOUT = 300
 
 FOR_MACOS = ("layouts.c", "system_malloc.c", "system_start.c")
 MODELS = ("system_malloc", "system_start")
-HOST_FLAGS = "-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fno-omit-frame-pointer -rdynamic -Wl,--no-as-needed".split()
-FLAGS = "-std=gnu11 -D_DARWIN_C_SOURCE -O2 -Wall -Wextra -Werror".split()
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+HOST_FLAGS = "-std=gnu11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer -rdynamic -Wl,--no-as-needed".split()
+FLAGS = "-std=gnu11 -D_DARWIN_C_SOURCE -O2".split()
 INCLUDED = [f"-I{ROOT / folder}" for folder in ("include/macos", "include", "tests/aarch64", "tests/macos/engine")]
+PLUGINS = ("plugin_one", "plugin_two")
 FRAMES = {"framed": "-fno-omit-frame-pointer", "frameless": "-fomit-frame-pointer"}
 
 
@@ -48,13 +50,13 @@ def run(*words: str | Path) -> None:
 def zig(*words: str | Path) -> None:
     import zig_build
 
-    run(zig_build.zig(), "cc", "-target", "x86_64-macos.12.0", *FLAGS, *INCLUDED, *words)
+    run(zig_build.zig(), "cc", "-target", "x86_64-macos.12.0", *FLAGS, *WARNINGS, *INCLUDED, *words)
 
 
 def build_loader() -> Path:
     loader = BUILD / "run_macho"
     sources = [file for file in sorted(RUN.glob("*.c")) if file.name not in FOR_MACOS]
-    run("cc", *HOST_FLAGS, "-o", loader, *sources, "-lm", "-lpthread", "-ldl")
+    run("cc", *HOST_FLAGS, *WARNINGS, "-o", loader, *sources, "-lm", "-lpthread", "-ldl")
     zig("-c", "-o", BUILD / "layouts.o", RUN / "layouts.c")
     for model in MODELS:
         zig("-fno-builtin", "-shared", "-o", BUILD / f"{model}.dylib", RUN / f"{model}.c")
@@ -66,6 +68,8 @@ def build_programs(engine: Path) -> list[Path]:
     for (kind, option), part in zip(FRAMES.items(), parts):
         zig("-c", option, f"-DKIND={kind}", "-o", part, ENGINE / "frames.c")
     parts += [ENGINE / "dwarf_frame.S", ENGINE / "names.c"]
+    for plugin in PLUGINS:
+        zig("-shared", f"-DNAME={plugin}", "-o", BUILD / f"{plugin}.dylib", ENGINE / "plugin.c")
     programs = []
     for source in sorted(ENGINE.glob("test_*.c")):
         programs.append(BUILD / source.stem)

@@ -25,7 +25,7 @@ static bool is_same(const char *name) {
     return false;
 }
 
-/* Apple's variants ("$INODE64", "$NOCANCEL", "$DARWIN_EXTSN") are the function itself on x86-64 with current headers. */
+/* Apple's variants ("$INODE64", "$NOCANCEL", "$DARWIN_EXTSN") are what the plain names mean with current headers. */
 static void *of_this_program(const char *name) {
     char copy[256];
     snprintf(copy, sizeof copy, "mac_%s", name);

@@ -31,7 +31,11 @@
 uint32_t mac_mach_task_self_ = 0x103;
 
 /* How many rights to threads' ports the program holds: what task_threads and mach_thread_self gave it. */
-_Atomic int64_t mac_run_macho_port_rights;
+static _Atomic int64_t port_rights;
+
+int64_t threads_port_rights(void) {
+    return port_rights;
+}
 
 static int id_of(pthread_t thread) {
     if (thread == 0 || pthread_equal(thread, pthread_self())) return gettid();
@@ -58,13 +62,13 @@ int mac_pthread_main_np(void) {
 }
 
 uint32_t mac_mach_thread_self(void) {
-    atomic_fetch_add(&mac_run_macho_port_rights, 1);
+    atomic_fetch_add(&port_rights, 1);
     return port_of_thread(gettid());
 }
 
 int mac_mach_port_deallocate(uint32_t task, uint32_t port) {
     (void)task;
-    if (thread_of_port(port)) atomic_fetch_sub(&mac_run_macho_port_rights, 1);
+    if (thread_of_port(port)) atomic_fetch_sub(&port_rights, 1);
     return APPLE_KERN_SUCCESS;
 }
 
@@ -345,7 +349,7 @@ int mac_task_threads(uint32_t task, uint32_t **ports, uint32_t *count) {
     *count = (uint32_t)(found < capacity ? found : capacity);
     *ports = (uint32_t *)ids;
     for (uint32_t i = 0; i < *count; i++) (*ports)[i] = port_of_thread(ids[i]);
-    atomic_fetch_add(&mac_run_macho_port_rights, *count);
+    atomic_fetch_add(&port_rights, *count);
     return APPLE_KERN_SUCCESS;
 }
 

@@ -16,6 +16,9 @@ static inline int thread_of_port(uint32_t port) {
 
 bool thread_exists(int thread_id);
 
+/* How many rights to ports of threads the program holds. */
+int64_t threads_port_rights(void);
+
 /* Called first on each thread. */
 void threads_note_stack(void);
 
