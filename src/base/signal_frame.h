@@ -6,7 +6,8 @@
  *
  * On aarch64 a handler returns to kernel code. This code either has no description, or has one that describes the
  * interrupted frame but not the point in it at which the signal arrived. On x86-64 libc provides the code and describes
- * it completely.
+ * it completely. On macOS the code is a library's function: on x86-64 it is described completely, on aarch64 like any
+ * other function. There, it is known only from the first tick on.
  *
  * Memory:  none. Threads, signals: any.
  */
@@ -20,5 +21,8 @@
  * interrupted registers are stored on a stack that ends at `sp`. They are the same ones, in the same order, as in
  * registers.h. */
 bool sp_signal_frame_find(uintptr_t pc, uintptr_t sp, uintptr_t *registers);
+
+/* Return whether handlers return to the code at `pc` although it is described like any other. Never on Linux. */
+bool sp_signal_frame_is_hidden(uintptr_t pc);
 
 #endif

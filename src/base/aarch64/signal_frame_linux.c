@@ -27,3 +27,8 @@ bool sp_signal_frame_find(uintptr_t pc, uintptr_t sp, uintptr_t *registers) {
     *registers = sp + REGISTERS_OFFSET;
     return is_return_code(pc);
 }
+
+bool sp_signal_frame_is_hidden(uintptr_t pc) {
+    (void)pc;
+    return false;
+}

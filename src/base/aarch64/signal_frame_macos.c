@@ -39,8 +39,12 @@ static bool is_kernel_frame(uintptr_t start) {
            context.uc_mcsize == sizeof(struct __darwin_mcontext64);
 }
 
+bool sp_signal_frame_is_hidden(uintptr_t pc) {
+    return pc != 0 && pc == sp_tick_return_address();
+}
+
 bool sp_signal_frame_find(uintptr_t pc, uintptr_t sp, uintptr_t *registers) {
-    if (pc == 0 || pc != sp_tick_return_address() || sp % ALIGNMENT != 0) return false;
+    if (!sp_signal_frame_is_hidden(pc) || sp % ALIGNMENT != 0) return false;
     for (uintptr_t start = sp; start <= sp + SEARCHED; start += ALIGNMENT) {
         if (!is_kernel_frame(start)) continue;
         *registers = start + offsetof(kernel_frame, machine.__ss.__x);

@@ -4,6 +4,7 @@
 #include "dwarf_reader.h"
 #include "edge_row.h"
 #include "macho_image.h"
+#include "signal_frame.h"
 
 static const uint8_t *code_at(uintptr_t pc) {
     return (const uint8_t *)pc;
@@ -56,6 +57,7 @@ bool sp_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
     switch (sp_compact_unwind_row(&image, &entry, &found->row, &eh_frame_offset)) {
     case SP_COMPACT_ROW:
         found->fde = fde_of(object, &entry);
+        found->fde.signal_frame = sp_signal_frame_is_hidden(pc + 1); /* `pc` is in the call of the handler */
         sp_edge_row_of_function(&code, &found->row);
         return true;
     case SP_COMPACT_DWARF:
