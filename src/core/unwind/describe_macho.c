@@ -56,6 +56,7 @@ static bool describe(const sp_object *object, uintptr_t pc, sp_description *foun
     switch (sp_compact_unwind_row(&image, &entry, &found->row, &eh_frame_offset)) {
     case SP_COMPACT_ROW:
         found->fde = fde_of(object, &entry);
+        found->fde.signal_frame = sp_signal_frame_is_hidden(pc + 1); /* `pc` is in the call of the handler */
         sp_edge_row_of_function(&code, &found->row);
         return true;
     case SP_COMPACT_DWARF:
