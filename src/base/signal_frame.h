@@ -6,8 +6,8 @@
  *
  * On aarch64 a handler returns to kernel code. This code either has no description, or has one that describes the
  * interrupted frame but not the point in it at which the signal arrived. On x86-64 libc provides the code and describes
- * it completely. On macOS the code is a function of a library. On x86-64 it is described completely; on aarch64 like any
- * other function, and it is known only from the first tick on.
+ * it completely. On macOS the code is a function of a library. On x86-64 it is described completely; on aarch64 like
+ * any other function, and it is known only from the first tick on.
  *
  * Memory:  none. Threads, signals: any.
  */

@@ -94,7 +94,7 @@ void sp_thread_blocks_give(sp_thread_blocks *pool, void *block) {
     put_free(pool, number);
 }
 
-/* A thread that does not exist here may have been between two of the steps above, so the list is built anew. */
+/* A thread that does not exist here may have been between two of the steps above, so the list is rebuilt. */
 void sp_thread_blocks_keep_only(sp_thread_blocks *pool, const void *kept) {
     uint32_t used = atomic_load(&pool->fresh);
     atomic_store(&pool->free, 0);
