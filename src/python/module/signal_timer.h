@@ -2,8 +2,8 @@
  *
  *   Linux: a timer of the process that sends the signal to the main thread.
  *   macOS: has no such timer. The interval timer sends SIGALRM, whose handler calls `on_signal` in its place; this
- *          interrupts a wait, too. If the program uses that timer or SIGALRM, or blocks it, nothing is repeated. SIGALRM
- *          has its default action again once the timer has ended.
+ *          interrupts a wait, too. If the program uses that timer or SIGALRM, or blocks it, nothing is repeated.
+ *          SIGALRM has its default action again once the timer has ended.
  *
  * Threads: one timer. Signals: all of these are async-signal-safe. May change errno.
  * Fork:    a child has no timer.

@@ -31,8 +31,8 @@ bool sp_socket_is_ours(const sp_socket *socket);
 void sp_socket_close(sp_socket *socket);
 
 /* Return 0 or an errno. ENAMETOOLONG: the path exceeds the kernel's limit of 107 bytes (103 on macOS). EADDRINUSE: the
- * path exists; a socket on which no process is listening any longer is replaced. (On macOS, so is one on which more than
- * 64 clients wait to be accepted: the kernel refuses both in the same way.) */
+ * path exists; a socket on which no process is listening any longer is replaced. (On macOS, so is one on which more
+ * than 64 clients wait to be accepted: the kernel refuses both in the same way.) */
 int sp_socket_listen_at_path(const char *path, sp_socket *socket);
 
 /* Accept "127.0.0.1:6060", "[::1]:0", ":6060" (every address) or "localhost:6060". EINVAL: `address` is not a
