@@ -223,7 +223,7 @@ endian = 'little'
 
 
 @pytest.mark.packaging
-@pytest.mark.parametrize(("system", "cpu_family"), [("darwin", "aarch64"), ("windows", "x86_64"), ("linux", "x86")])
+@pytest.mark.parametrize(("system", "cpu_family"), [("freebsd", "aarch64"), ("windows", "x86_64"), ("linux", "x86")])
 def test_an_unsupported_platform_is_told_what_is_supported(tmp_path: Path, system: str, cpu_family: str) -> None:
     machine = tmp_path / "machine.ini"
     machine.write_text(UNSUPPORTED.format(system=system, cpu_family=cpu_family))
