@@ -9,7 +9,6 @@
 #include "describe.h"
 #include "macho_file.h"
 #include "macho_image.h"
-#include "signal_frame.h"
 #include "spprof.h"
 
 #include <inttypes.h>
@@ -20,11 +19,6 @@
 static int fail(const char *why) {
     fprintf(stderr, "%s\n", why);
     return 1;
-}
-
-bool sp_signal_frame_is_hidden(uintptr_t pc) {
-    (void)pc;
-    return false;
 }
 
 /* No stack is read here. */
