@@ -10,9 +10,9 @@
  * default, and all ticks are sent by sp_tick_send.
  *
  * Memory:  none. Timers belong to the kernel; neither a forked child nor a program started by exec has them.
- * Threads: any. Signals: all functions are safe except sp_tick_install and, on macOS, those that send. While the handler
- *          runs, all signals are blocked except those of faults. It runs on the thread's alternate stack if there is
- *          one.
+ * Threads: any. Signals: all functions are safe except sp_tick_install and, on macOS, those that send. While the
+ *          handler runs, all signals are blocked except those of faults. It runs on the thread's alternate stack if
+ *          there is one.
  * Full:    false if the kernel grants no timer.
  */
 #ifndef SP_TICK_H
