@@ -47,7 +47,7 @@ SPPROF_API void spprof_follow_signal_stacks(void);
 
 /* Begin a session and discard the previous one's data. Every thread is sampled, including those that start later. If
  * the kernel refuses timers, a thread of ours sends the signals: it follows the wall clock and signals the threads
- * that have used CPU time since its last round. Not in a handler. */
+ * that have used at least an eighth of an interval of CPU time since their last sample. Not in a handler. */
 SPPROF_API spprof_cpu_status spprof_cpu_start(const spprof_cpu_plan *plan);
 /* End the session. When this returns, no signal handler of ours is running any more. */
 SPPROF_API spprof_cpu_status spprof_cpu_stop(void);

@@ -1,6 +1,6 @@
 /* sender.c: the thread that replaces timers if a sandbox refuses them, and on macOS, which has none.
  *
- *   every interval, by the wall clock ──► each thread that used CPU time since its last sample ──► the signal
+ *   every interval, by the wall clock ──► each thread that used some CPU time since its last sample ──► the signal
  *
  * Weights are computed as usual, so totals are correct; only the sampling times follow another clock.
  *
