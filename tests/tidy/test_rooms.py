@@ -17,7 +17,7 @@ MAY_INCLUDE = {
 OS_MACROS = re.compile(
     r"^\s*#.*\b(__linux__|__linux|__gnu_linux__|__APPLE__|_WIN32|__FreeBSD__|__GLIBC\w*)\b", re.MULTILINE
 )
-OS_FILES = ("_linux.c", "_linux.h", "_darwin.c", "_darwin.h", "_windows.c", "_windows.h")
+OS_FILES = ("_linux.c", "_linux.h", "_macos.c", "_macos.h", "_windows.c", "_windows.h")
 ARCHITECTURE_MACROS = re.compile(
     r"^\s*#.*\b(__x86_64(__)?|__amd64(__)?|__i[3-6]86(__)?|__aarch64__|__arm\w*|__ARM\w*|__riscv\w*|__powerpc\w*"
     r"|__s390\w*|_M_\w+|__SSE\w*|__AVX\w*)\b",
