@@ -38,8 +38,17 @@ static bool is_within(const range *range, uintptr_t address) {
 }
 
 static bool is_own(uintptr_t address) {
-    bool ours = is_within(&engine, address) || is_within(&extension, address) || is_within(&allocator, address);
+    bool ours = is_within(&engine, address) || is_within(&extension, address);
     return ours && !is_within(&passage, address - 1);
+}
+
+static bool is_own_or_allocators(uintptr_t address) {
+    return is_own(address) || is_within(&allocator, address);
+}
+
+static sp_is_own *left_out(void) {
+    bool is_empty = atomic_load_explicit(&allocator.end, memory_order_relaxed) == 0;
+    return is_empty ? is_own : is_own_or_allocators;
 }
 
 void sp_capture_let_through(uintptr_t function) {
@@ -121,7 +130,7 @@ static sp_stack_record *capture_into(sp_scratch *scratch) {
     size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, &depth_limited) : 0;
     sp_interpreter_stack interpreter = interpreter_words(scratch, count);
     unwind_into(scratch, interpreter.count, &native);
-    return intern_merged(scratch, &native, &interpreter, is_own, depth_limited);
+    return intern_merged(scratch, &native, &interpreter, left_out(), depth_limited);
 }
 
 sp_stack_record *sp_capture_stack(void) {
@@ -138,7 +147,7 @@ static sp_stack_record *capture_any_into(sp_scratch *scratch) {
     unwind_into(scratch, 0, &native);
     if (!native.interrupted) return capture_into(scratch);
     sp_interpreter_stack none = interpreter_words(scratch, 0);
-    return intern_merged(scratch, &native, &none, is_own, false);
+    return intern_merged(scratch, &native, &none, left_out(), false);
 }
 
 sp_stack_record *sp_capture_stack_of_any(void) {

@@ -27,7 +27,8 @@ EXACT = {
     "patched, stopped": ("stopped", False, [15, 18, 17, 0, 0, 0]),
     "preloaded": ("started", True, [17, 20, 18, 9, 14, 11]),
 }
-A_SAMPLE_AT_MOST = 5200
+A_SAMPLE_AT_MOST = 5500
+"""In a checked build, whose locks check their ranks; a release build needs some 500 less."""
 """An allocation with its free, below three Python frames, takes about 4300 to 5000 instructions."""
 
 
