@@ -388,7 +388,8 @@ _UNLISTED = (
 
 def _warn_of_limits(ticks: str) -> None:
     """Warn about what the system withholds. The warning points at the caller's caller."""
-    words = [_by_thread()] if ticks == "thread" and _by_thread() else []
+    by_thread = _by_thread() if ticks == "thread" else ""
+    words = [by_thread] if by_thread else []
     if not _finds_threads(ticks):
         words.append(_UNLISTED)
     if not words:

@@ -29,14 +29,15 @@ def process_of(pid: int) -> AnyProcess:
 
 def is_there(pid: int) -> bool:
     """Return whether a process has that id, if only one that has ended and that its parent has not waited for."""
+    if pid <= 0:  # means a group of processes
+        return False
     try:
-        if pid > 0:  # other numbers mean groups of processes
-            os.kill(pid, 0)
+        os.kill(pid, 0)
     except PermissionError:
         return True
     except (OSError, OverflowError):
         return False
-    return pid > 0
+    return True
 
 
 class OtherProcess(NamedTuple):
